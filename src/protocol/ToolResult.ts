@@ -1,0 +1,38 @@
+/**
+ * The results of `client:tool_call` that this side makes itself: a tool call
+ * always ends in a `CallToolResult`, and marks in its `meta` say how
+ * (specification, error handling and data structures).
+ */
+import type { CallToolResult } from "./Tool.ts"
+
+const failed = (text: string, meta: Readonly<Record<string, unknown>> | null): CallToolResult => ({
+  meta,
+  content: [{ type: "text", text }],
+  structuredContent: null,
+  isError: true
+})
+
+/** The deadline passed before the tool answered. `seconds` is what the caller allowed. */
+export const timedOut = (seconds: number): CallToolResult =>
+  failed(`Tool call timed out after ${seconds} s`, { a2c_timeout: true })
+
+/** The Agent cancelled the call and the Computer really stopped it. */
+export const cancelled: CallToolResult = failed("Tool call cancelled", {
+  a2c_cancelled: true,
+  a2c_cancel_reason: "agent_requested"
+})
+
+/** No exposed tool has this name: 4001, carried in the result because a flat error would not be understood. */
+export const unknownTool = (name: string): CallToolResult => ({
+  meta: { error_code: 4001 },
+  content: [{ type: "text", text: `Tool '${name}' not found in any active server` }],
+  structuredContent: { error: `Tool '${name}' not found in any active server`, error_type: "ToolNotFound" },
+  isError: true
+})
+
+/** The MCP server could not run the tool: `message` says why. */
+export const executionFailed = (message: string): CallToolResult =>
+  failed(`Tool execution failed: ${message}`, { error_code: 4003 })
+
+/** The value of a mark in the result's metadata, under `meta` first and `_meta` second. */
+export const mark = (result: CallToolResult, key: string): unknown => result.meta?.[key] ?? result._meta?.[key]
