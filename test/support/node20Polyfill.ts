@@ -7,7 +7,7 @@ const append = <K, T>(put: (key: K, item: T) => void, items: Iterable<T>, key: (
   for (const item of items) put(key(item, index++), item)
 }
 
-type AnyFunction = (...args: Array<any>) => unknown
+type AnyFunction = (...args: Array<never>) => unknown
 const define = (target: object, name: string, value: AnyFunction): void => {
   if (!(name in target)) Object.defineProperty(target, name, { value, configurable: true, writable: true })
 }
