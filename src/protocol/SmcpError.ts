@@ -4,6 +4,8 @@
  * Match with `Effect.catchReason("SmcpError", "NotFound", …)` or unwrap with
  * `Effect.unwrapReason("SmcpError")`.
  */
+import * as Cause from "effect/Cause"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ErrorPayload from "./ErrorPayload.ts"
 import * as WireError from "./WireError.ts"
@@ -114,16 +116,27 @@ export class SmcpError extends Schema.TaggedError<SmcpError>()("SmcpError", {
 /** Wraps a reason. */
 export const make = (reason: Reason): SmcpError => new SmcpError({ reason })
 
+/** The typed failure in a cause, or `fallback` when it holds only defects and interrupts. */
+export const findOr = (cause: Cause.Cause<SmcpError>, fallback: SmcpError): SmcpError =>
+  Option.getOrElse(Cause.findErrorOption(cause), () => fallback)
+
 /** Whether a reason has a code and so a place on the wire. */
 export const isWireError = (reason: Reason): reason is WireError.WireError =>
   reason._tag === "UnknownCode" || reason._tag in WireError.placement
 
 /**
- * The flat payload a peer sees for an error. A reason without a code stays
- * inside: the peer learns that something failed, never what or where.
+ * The flat payload a peer sees for an error. Refused credentials are 401; any
+ * other reason without a code stays inside: the peer learns that something
+ * failed, never what or where.
  */
-export const toPayload = (error: SmcpError): ErrorPayload.ErrorPayload =>
-  ErrorPayload.encode(isWireError(error.reason) ? error.reason : new WireError.InternalError({}))
+export const toPayload = (error: SmcpError): ErrorPayload.ErrorPayload => ErrorPayload.encode(toWireError(error.reason))
+
+const toWireError = (reason: Reason): WireError.WireError => {
+  if (isWireError(reason)) return reason
+  return reason._tag === "AuthenticationRejected"
+    ? new WireError.Unauthorized({ message: reason.message })
+    : new WireError.InternalError({})
+}
 
 /** The error behind a received flat payload. */
 export const fromPayload = (payload: Parameters<typeof ErrorPayload.decode>[0]): SmcpError =>

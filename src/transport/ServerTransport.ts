@@ -59,10 +59,12 @@ export interface Connection {
   readonly close: Effect.Effect<void>
 }
 
-/** What the Server does with connections. Effects run one after another per event, concurrently across events. */
+/** What the Server does with connections. Events are dispatched in order and handled concurrently. */
 export interface Handlers {
   /** Decides whether the peer may come in; the error's message reaches the peer. */
   readonly authenticate: (handshake: Handshake) => Effect.Effect<void, SmcpError>
+  /** A peer was let in. Runs before any of its events. */
+  readonly connected: (connection: Connection) => Effect.Effect<void>
   /**
    * One received event. The reply is acknowledged when the peer asked for it,
    * and dropped otherwise. The fiber is interrupted when the peer goes.

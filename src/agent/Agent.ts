@@ -1,0 +1,223 @@
+/**
+ * The caller: sits in one office, sees the tools of its Computers, calls them.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as ClientEvent from "../protocol/ClientEvent.ts"
+import type { SessionInfo } from "../protocol/Office.ts"
+import * as RequestId from "../protocol/RequestId.ts"
+import type { GetConfigRet } from "../protocol/ServerConfig.ts"
+import * as ServerEvent from "../protocol/ServerEvent.ts"
+import type { SmcpError } from "../protocol/SmcpError.ts"
+import * as ToolResult from "../protocol/ToolResult.ts"
+import * as Membership from "../transport/Membership.ts"
+import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
+import { type ConnectionState, type Credentials, Transport } from "../transport/Transport.ts"
+import * as AgentTool from "./AgentTool.ts"
+import * as Catalog from "./Catalog.ts"
+import * as OfficeEvent from "./OfficeEvent.ts"
+import * as ToolOutcome from "./ToolOutcome.ts"
+
+/** Where the Agent sits. */
+export interface SeatOptions {
+  /** The office's id. */
+  readonly office: string
+  /** The Agent's name in it. */
+  readonly name: string
+}
+
+/** Options of {@link layer}. */
+export interface Options extends SeatOptions, Omit<SocketIoTransport.Options, "credentials"> {
+  /** Sent as `auth.token`. Shorthand for `credentials`. */
+  readonly apiKey?: Redacted.Redacted<string> | undefined
+  /** The `auth` object of the handshake, asked again at every reconnect. */
+  readonly credentials?: Credentials | undefined
+}
+
+/** One tool call. */
+export interface ToolCall {
+  /** The Computer's name. */
+  readonly computer: string
+  /** The tool's exposed name. */
+  readonly tool: string
+  /** Default: no parameters. */
+  readonly params?: Readonly<Record<string, unknown>> | undefined
+  /** How long the tool may take, rounded up to whole seconds. Default: 60 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** A tool call under way. */
+export interface RunningCall {
+  readonly reqId: string
+  /** How it ended. Interrupting the wait cancels the call. */
+  readonly outcome: Effect.Effect<ToolOutcome.ToolOutcome, SmcpError>
+  /** Asks the Computer to stop; `outcome` then tells whether it did. */
+  readonly cancel: Effect.Effect<void, SmcpError>
+}
+
+/** An Agent in its office. */
+export class Agent extends Context.Service<Agent, {
+  readonly name: string
+  readonly office: string
+  /** Asks one Computer for its tools, or all of them at once; with all, one that does not answer fails the whole. */
+  readonly tools: (computer?: string) => Effect.Effect<ReadonlyArray<AgentTool.AgentTool>, SmcpError>
+  /** The live catalog: what the office offers, without asking. */
+  readonly catalog: Effect.Effect<Catalog.Catalog>
+  readonly catalogChanges: Stream.Stream<Catalog.Catalog>
+  /** The live catalog once no Computer is being asked any more. */
+  readonly catalogSettled: Effect.Effect<Catalog.Catalog>
+  /**
+   * Calls a tool. Interrupting it cancels the call at the Computer and its MCP
+   * server, and so does its own deadline, which ends in `TimedOut`.
+   */
+  readonly callTool: (call: ToolCall) => Effect.Effect<ToolOutcome.ToolOutcome, SmcpError>
+  /** Prepares a call that can be cancelled while its outcome is awaited elsewhere. Nothing is sent before `outcome` runs. */
+  readonly prepareCall: (call: ToolCall) => RunningCall
+  /** The Computers that sit in the office now. */
+  readonly computers: Effect.Effect<ReadonlyArray<SessionInfo>, SmcpError>
+  /** A Computer's configuration: raw, with placeholders unrendered. */
+  readonly config: (computer: string) => Effect.Effect<GetConfigRet, SmcpError>
+  /** What happens in the office, from the moment the stream starts. */
+  readonly events: Stream.Stream<OfficeEvent.OfficeEvent>
+  /** The state of the connection, now and after every change. */
+  readonly connection: Stream.Stream<ConnectionState>
+}>()("a2c-smcp/agent/Agent") {}
+
+/** Connects over Socket.IO and takes the seat; building it fails with what the Server refused. */
+export const layer = (options: Options): Layer.Layer<Agent, SmcpError> => {
+  const { apiKey } = options
+  const credentials = options.credentials ??
+    (apiKey === undefined ? undefined : Effect.sync(() => ({ token: Redacted.value(apiKey) })))
+  return layerNoDeps(options).pipe(
+    Layer.provide(Membership.layer),
+    Layer.provide(SocketIoTransport.layer({ ...options, credentials }))
+  )
+}
+
+/** Takes the seat on any transport. */
+export const layerNoDeps = (
+  seat: SeatOptions
+): Layer.Layer<Agent, SmcpError, Transport | Membership.Membership> => Layer.effect(Agent, make(seat))
+
+const CONCURRENT_QUESTIONS = 8
+const EVENT_BUFFER = 1024
+
+const make = Effect.fnUntraced(function*(seat: SeatOptions) {
+  const { name, office } = seat
+  const transport = yield* Transport
+  const membership = yield* Membership.Membership
+  const ask = (computer: string) => ({ agent: name, req_id: RequestId.make(), computer })
+
+  const sessions = Effect.map(
+    Effect.suspend(() =>
+      transport.call(ServerEvent.ListRoom, {
+        agent: name,
+        req_id: RequestId.forListRoom(name, office),
+        office_id: office
+      })
+    ),
+    (answer) => answer.sessions
+  )
+  const computers = Effect.map(sessions, (all) => all.filter((session) => session.role === "computer"))
+  const computerNames = Effect.map(computers, (present) => present.map((session) => session.name))
+
+  const toolsOf = (computer: string) =>
+    Effect.map(
+      Effect.suspend(() => transport.call(ClientEvent.GetTools, ask(computer))),
+      (answer) => answer.tools.map((tool) => AgentTool.fromWire(computer, tool))
+    )
+
+  const catalog = yield* Catalog.make({ computers: computerNames, tools: toolsOf })
+  const events = yield* Effect.acquireRelease(
+    PubSub.sliding<OfficeEvent.OfficeEvent>(EVENT_BUFFER),
+    PubSub.shutdown
+  )
+
+  // Listening starts before the join, so that nobody who enters in between is missed.
+  yield* transport.notifications.pipe(
+    Stream.map((notification) => OfficeEvent.fromNotification(office, notification)),
+    Stream.filter((event) => event !== undefined),
+    Stream.runForEach((event) => Effect.andThen(catalog.note(event), PubSub.publish(events, event))),
+    background("The office's notifications")
+  )
+  yield* membership.join({ role: "agent", name, office_id: office })
+  yield* Effect.addFinalizer(() => Effect.ignore(membership.leave))
+  // An Agent hears nothing of Computers that came before it.
+  yield* catalog.resync
+  yield* membership.changes.pipe(
+    Stream.filter((state) => state._tag === "Joined"),
+    Stream.drop(1),
+    Stream.runForEach(() =>
+      Effect.catch(catalog.resync, (error) => Effect.logWarning(`The catalog is stale: ${error.message}`))
+    ),
+    background("The catalog")
+  )
+
+  const prepareCall = prepareCallOn(transport, name)
+  return Agent.of({
+    name,
+    office,
+    tools: (computer) =>
+      computer === undefined
+        ? Effect.flatMap(
+          computerNames,
+          (present) =>
+            Effect.map(
+              Effect.forEach(present, toolsOf, { concurrency: CONCURRENT_QUESTIONS }),
+              (lists) => lists.flat()
+            )
+        )
+        : toolsOf(computer),
+    catalog: catalog.current,
+    catalogChanges: catalog.changes,
+    catalogSettled: catalog.settled,
+    callTool: (call) => Effect.suspend(() => prepareCall(call).outcome),
+    prepareCall,
+    computers,
+    config: (computer) => Effect.suspend(() => transport.call(ClientEvent.GetConfig, ask(computer))),
+    events: Stream.fromPubSub(events),
+    connection: transport.changes
+  })
+})
+
+const prepareCallOn = (transport: Transport["Service"], agent: string) => (call: ToolCall): RunningCall => {
+  const reqId = RequestId.make()
+  const seconds = Math.max(1, Math.ceil(Duration.toSeconds(Duration.fromInputUnsafe(call.timeout ?? "60 seconds"))))
+  const cancel = transport.send(ServerEvent.ToolCallCancel, { agent, req_id: reqId })
+  const outcome = transport.call(
+    ClientEvent.ToolCall,
+    {
+      computer: call.computer,
+      tool_name: call.tool,
+      params: call.params ?? {},
+      agent,
+      req_id: reqId,
+      timeout: seconds
+    },
+    { timeout: Duration.seconds(seconds) }
+  ).pipe(
+    Effect.map(ToolOutcome.fromResult),
+    Effect.catchReason(
+      "SmcpError",
+      "CallTimeout",
+      () => Effect.as(Effect.ignore(cancel), ToolOutcome.fromResult(ToolResult.timedOut(seconds)))
+    ),
+    Effect.onInterrupt(() => Effect.ignore(cancel))
+  )
+  return { reqId, outcome, cancel }
+}
+
+const background = (what: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  effect.pipe(
+    Effect.catchCauseIf(
+      (cause) => !Cause.hasInterruptsOnly(cause),
+      (cause) => Effect.logError(`${what} stopped`, cause)
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )

@@ -1,0 +1,7 @@
+export * as ServerTransport from "../transport/ServerTransport.ts"
+export * as SocketIoServerTransport from "../transport/SocketIoServerTransport.ts"
+export * as Authenticator from "./Authenticator.ts"
+export * as HttpServer from "./HttpServer.ts"
+export * as Server from "./Server.ts"
+export * as SessionStore from "./SessionStore.ts"
+export * as SocketIoServer from "./SocketIoServer.ts"

@@ -1,0 +1,161 @@
+/**
+ * What the Server does with each event (specification, events).
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Ack from "../../protocol/Ack.ts"
+import * as ClientEvent from "../../protocol/ClientEvent.ts"
+import * as NotifyEvent from "../../protocol/NotifyEvent.ts"
+import type { ListRoomRet, OfficeNotification } from "../../protocol/Office.ts"
+import * as ServerEvent from "../../protocol/ServerEvent.ts"
+import * as SmcpError from "../../protocol/SmcpError.ts"
+import * as WireError from "../../protocol/WireError.ts"
+import type { Carried, Connection, Reply, ServerTransport } from "../../transport/ServerTransport.ts"
+import type { Member, Session, SessionStore } from "../SessionStore.ts"
+import * as relay from "./relay.ts"
+
+type Handler = (connection: Connection, payload: Carried) => Effect.Effect<Reply>
+
+const emptyReply: Reply = { args: Ack.empty }
+const nothing = Effect.succeed(emptyReply)
+
+// Prefixed, so that no office can be confused with a session's own room.
+const roomOf = (officeId: string): string => `office:${officeId}`
+
+/** Makes the handlers over a transport and a store. */
+export const make = (options: {
+  readonly transport: ServerTransport["Service"]
+  readonly store: SessionStore["Service"]
+  readonly connections: ReadonlyMap<string, Connection>
+  readonly deadlines: relay.Deadlines
+}) => {
+  const { store, transport } = options
+  const { revision } = transport
+  const membershipOk: Reply = { args: Ack.membershipOk(revision) }
+  const membershipRefused = (error: SmcpError.SmcpError): Reply => ({ args: Ack.membershipRefused(revision, error) })
+
+  const announce = (event: typeof NotifyEvent.EnterOffice | typeof NotifyEvent.LeaveOffice, member: Member) =>
+    transport.broadcast(roomOf(member.officeId), event, notificationOf(member), { except: member.sid })
+
+  const depart = (connection: Connection, left: Member | undefined): Effect.Effect<void> =>
+    left === undefined
+      ? Effect.void
+      : Effect.andThen(announce(NotifyEvent.LeaveOffice, left), connection.leave(roomOf(left.officeId)))
+
+  const join: Handler = (connection, payload) =>
+    decodeJoin(payload.value).pipe(
+      Effect.mapError((error) => badRequest(ServerEvent.JoinOffice, error)),
+      Effect.flatMap((request) => store.enter(connection.sid, request, revision)),
+      Effect.flatMap((entered) =>
+        entered._tag === "AlreadyThere" ? Effect.void : depart(connection, entered.left).pipe(
+          Effect.andThen(connection.join(roomOf(entered.member.officeId))),
+          Effect.andThen(announce(NotifyEvent.EnterOffice, entered.member))
+        )
+      ),
+      Effect.match({ onFailure: membershipRefused, onSuccess: () => membershipOk })
+    )
+
+  const leave: Handler = (connection, payload) =>
+    decodeLeave(payload.value).pipe(
+      Effect.mapError((error) => badRequest(ServerEvent.LeaveOffice, error)),
+      Effect.flatMap(() => store.leave(connection.sid)),
+      Effect.flatMap((left) => depart(connection, left)),
+      Effect.match({ onFailure: membershipRefused, onSuccess: () => membershipOk })
+    )
+
+  const listRoom: Handler = Effect.fnUntraced(function*(connection, payload) {
+    const request = yield* decodeListRoom(payload.value)
+    const session = yield* store.get(connection.sid)
+    if (session?.officeId === undefined) return relay.refuse(new WireError.NotInRoom({}))
+    if (session.officeId !== request.office_id) {
+      return relay.refuse(new WireError.CrossRoomAccess({ officeId: request.office_id }))
+    }
+    const members = yield* store.members(session.officeId)
+    const answer: ListRoomRet = { sessions: members.map(infoOf), req_id: request.req_id }
+    return { args: Ack.value(answer) }
+  }, (effect) => Effect.catch(effect, (error) => Effect.succeed(relay.malformed(ServerEvent.ListRoom.name, error))))
+
+  /**
+   * Passes an event on to the sender's office as a notification. Whoever sends it comes from the session, never from
+   * the payload. Nobody waits for these events, so what is malformed or not the sender's to say is dropped with a log
+   * line; a peer that asked for an acknowledgement gets the empty one.
+   */
+  const passOn = <E extends ServerEvent.ServerEvent, N extends NotifyEvent.NotifyEvent>(
+    event: E,
+    notification: N,
+    payloadOf: (member: Member, payload: E["payload"]["Type"]) => N["payload"]["Type"]
+  ): Handler => {
+    const decode = Schema.decodeUnknownEffect(event.payload)
+    const handle = Effect.fnUntraced(function*(connection: Connection, payload: Carried) {
+      const decoded = yield* decode(payload.value)
+      const session = yield* store.get(connection.sid)
+      if (session === undefined || !isSender(session, event)) {
+        yield* Effect.logDebug(`Dropped ${event.name} of session ${connection.sid}: not sent by a member that may`)
+        return
+      }
+      const room = roomOf(session.officeId)
+      yield* transport.broadcast(room, notification, payloadOf(session, decoded), { except: session.sid })
+    })
+    return (connection, payload) =>
+      handle(connection, payload).pipe(
+        Effect.catch((error: Schema.SchemaError) =>
+          Effect.logDebug(`Dropped a malformed ${event.name}: ${error.message}`)
+        ),
+        Effect.as(emptyReply)
+      )
+  }
+
+  const relayed = relay.make(options)
+  const handlers = new Map<string, Handler>([
+    [ServerEvent.JoinOffice.name, join],
+    [ServerEvent.LeaveOffice.name, leave],
+    [ServerEvent.ListRoom.name, listRoom],
+    [
+      ServerEvent.ToolCallCancel.name,
+      passOn(
+        ServerEvent.ToolCallCancel,
+        NotifyEvent.ToolCallCancel,
+        (member, { req_id }) => ({ agent: member.name, req_id })
+      )
+    ],
+    ...ServerEvent.inRevision(revision).filter(isUpdate).map((event) =>
+      [event.name, passOn(event, NotifyEvent.ofUpdate[event.name], (member) => ({ computer: member.name }))] as const
+    ),
+    ...ClientEvent.inRevision(revision).map((event) =>
+      [event.name, (connection: Connection, payload: Carried) => relayed(event.name, connection, payload)] as const
+    )
+  ])
+
+  return {
+    /** One received event; an unknown one is answered with nothing. */
+    receive: (connection: Connection, event: string, payload: Carried): Effect.Effect<Reply> =>
+      handlers.get(event)?.(connection, payload) ?? nothing,
+    /** The peer is gone. */
+    vacate: (connection: Connection): Effect.Effect<void> =>
+      Effect.flatMap(store.close(connection.sid), (left) => depart(connection, left))
+  }
+}
+
+const decodeJoin = Schema.decodeUnknownEffect(ServerEvent.JoinOffice.payload)
+const decodeLeave = Schema.decodeUnknownEffect(ServerEvent.LeaveOffice.payload)
+const decodeListRoom = Schema.decodeUnknownEffect(ServerEvent.ListRoom.payload)
+
+type UpdateEvent = Extract<(typeof ServerEvent.all)[number], { readonly name: `server:update_${string}` }>
+const isUpdate = (event: ServerEvent.ServerEvent): event is UpdateEvent => event.name in NotifyEvent.ofUpdate
+
+const isSender = (session: Session, event: ServerEvent.ServerEvent): session is Member =>
+  session.officeId !== undefined && session.role !== undefined && event.senders.includes(session.role)
+
+const badRequest = (event: ServerEvent.ServerEvent, error: Schema.SchemaError): SmcpError.SmcpError =>
+  SmcpError.make(new WireError.BadRequest({ message: `Invalid ${event.name} payload: ${error.message}` }))
+
+const notificationOf = ({ name, officeId, role }: Member): OfficeNotification =>
+  role === "computer" ? { office_id: officeId, computer: name } : { office_id: officeId, agent: name }
+
+const infoOf = ({ name, officeId, role, sid, version }: Member): ListRoomRet["sessions"][number] => ({
+  sid,
+  name,
+  role,
+  office_id: officeId,
+  ...(version === undefined ? {} : { a2c_version: version })
+})

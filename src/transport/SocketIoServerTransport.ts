@@ -1,0 +1,222 @@
+/**
+ * `ServerTransport` over Socket.IO: namespace `/smcp`, polling and WebSocket,
+ * attached to an `http.Server` that may serve other things too.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Http from "node:http"
+import { Server, type Socket } from "socket.io"
+import * as Ack from "../protocol/Ack.ts"
+import * as Revision from "../protocol/Revision.ts"
+import * as SmcpError from "../protocol/SmcpError.ts"
+import * as WireError from "../protocol/WireError.ts"
+import * as carriedParser from "./internal/carriedParser.ts"
+import * as httpAttachment from "./internal/httpAttachment.ts"
+import { DEFAULT_PATH, NAMESPACE } from "./internal/wire.ts"
+import type { CallFailure, Carried, Connection, Handlers, Handshake, Reply } from "./ServerTransport.ts"
+import { ServerTransport } from "./ServerTransport.ts"
+
+/** Options of {@link layer}. */
+export interface Options {
+  /** The HTTP server to attach to; it is neither started nor closed here. */
+  readonly server: Http.Server
+  /** The revision a handshake must match. Default: 0.4. */
+  readonly revision?: Revision.Revision | undefined
+  /** Where Socket.IO listens. Default: `/socket.io`. */
+  readonly path?: string | undefined
+  /** Largest message a peer may send, in bytes; told to peers at the handshake. Default: 1 000 000. */
+  readonly maxPayload?: number | undefined
+  /** Milliseconds between heartbeats. Default: 25 000. */
+  readonly pingInterval?: number | undefined
+  /** Milliseconds without an answer to a heartbeat until a peer counts as gone. Default: 20 000. */
+  readonly pingTimeout?: number | undefined
+}
+
+/** Attaches to an HTTP server; peers are let in once `serve` is called. */
+export const layer = (options: Options): Layer.Layer<ServerTransport> => Layer.effect(ServerTransport, make(options))
+
+/** {@link layer} as a scoped effect. */
+export const make = Effect.fnUntraced(function*(options: Options) {
+  const context = yield* Effect.context<never>()
+  const run = Effect.runForkWith(context)
+  const revision = options.revision ?? Revision.defaultRevision
+  const path = options.path ?? DEFAULT_PATH
+  const io = new Server({
+    path,
+    serveClient: false,
+    parser: carriedParser,
+    maxHttpBufferSize: options.maxPayload ?? 1e6,
+    pingInterval: options.pingInterval ?? 25_000,
+    pingTimeout: options.pingTimeout ?? 20_000
+  })
+  // Everyone may open the root namespace unless told otherwise, past any authentication.
+  io.use((_, next) => next(new Error(`Connect to the namespace ${NAMESPACE}`)))
+  const nsp = io.of(NAMESPACE)
+
+  return ServerTransport.of({
+    revision,
+    serve: Effect.fnUntraced(function*(handlers) {
+      const peers = new Set<Peer>()
+      nsp.use((socket, next) => admit(run, handlers, socket, next))
+      nsp.on("connection", (socket) => {
+        const peer = new Peer(socket, handlers, run)
+        peers.add(peer)
+        socket.once("disconnect", (reason) => void peer.end(reason).addObserver(() => peers.delete(peer)))
+      })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const { detach, gateway } = httpAttachment.attach({
+            server: options.server,
+            path,
+            revision,
+            onRefused: (refused) =>
+              void run(Effect.logWarning("Refused a handshake").pipe(Effect.annotateLogs({ ...refused })))
+          })
+          io.attach(gateway)
+          return detach
+        }),
+        (detach) =>
+          Effect.gen(function*() {
+            detach()
+            yield* Fiber.awaitAll([...peers].map((peer) => peer.end("server shutting down")))
+            io.disconnectSockets(true)
+            // io.close() would close the HTTP server as well, which belongs to somebody else.
+            yield* Effect.sync(() => io.engine.close())
+          })
+      )
+    }),
+    broadcast: (room, event, payload, broadcastOptions) =>
+      Effect.sync(() => {
+        const target = nsp.to(room)
+        const except = broadcastOptions?.except
+        ;(except === undefined ? target : target.except(except)).emit(event.name, payload)
+      })
+  })
+})
+
+type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+
+const handshakeOf = (socket: Socket): Handshake => {
+  const { address, auth, headers, query } = socket.handshake
+  const version = query["a2c_version"]
+  return { headers, query, auth: auth ?? {}, address, version: typeof version === "string" ? version : undefined }
+}
+
+const admit = (run: Run, handlers: Handlers, socket: Socket, next: (error?: Error) => void): void => {
+  const handshake = handshakeOf(socket)
+  run(
+    handlers.authenticate(handshake).pipe(
+      Effect.tapError((error) =>
+        Effect.logWarning("Refused a handshake").pipe(
+          Effect.annotateLogs({ address: handshake.address, message: error.message })
+        )
+      )
+    )
+  ).addObserver((exit) => {
+    if (Exit.isSuccess(exit)) return next()
+    const payload = SmcpError.toPayload(SmcpError.findOr(exit.cause, internalError))
+    next(Object.assign(new Error(payload.message), { data: payload }))
+  })
+}
+
+const lost: Effect.Effect<never, CallFailure> = Effect.fail("disconnected")
+const late: Effect.Effect<never, CallFailure> = Effect.fail("timeout")
+const internalError = SmcpError.make(new WireError.InternalError({}))
+const failed: Reply = { args: Ack.failure(internalError) }
+
+/** One Socket.IO socket as a {@link Connection}. Plain state and callbacks: this is the relay's hot path. */
+class Peer {
+  readonly connection: Connection
+  readonly #socket: Socket
+  readonly #handlers: Handlers
+  readonly #run: Run
+  readonly #calls = new Set<() => void>()
+  readonly #requests = new Set<Fiber.Fiber<Reply>>()
+  readonly #opening: Fiber.Fiber<void>
+  #ending: Fiber.Fiber<void> | undefined
+
+  constructor(socket: Socket, handlers: Handlers, run: Run) {
+    this.#socket = socket
+    this.#handlers = handlers
+    this.#run = run
+    this.connection = {
+      sid: socket.id,
+      handshake: handshakeOf(socket),
+      call: (event, payload, millis) => this.#call(event, payload, millis),
+      notify: (event, payload) => Effect.sync(() => void socket.emit(event.name, payload)),
+      join: (room) => Effect.sync(() => void socket.join(room)),
+      leave: (room) => Effect.sync(() => void socket.leave(room)),
+      close: Effect.sync(() => void socket.disconnect(true))
+    }
+    this.#opening = run(handlers.connected(this.connection))
+    socket.onAny((event: string, ...args: Array<any>) => this.#receive(event, args))
+  }
+
+  #receive(event: string, args: Array<any>): void {
+    const ack = typeof args.at(-1) === "function" ? args.pop() : undefined
+    const payload: Carried = args[0] instanceof carriedParser.CarriedText ? args[0] : { value: args[0] }
+    const handled = this.#handlers.receive(this.connection, event, payload)
+    const opened = this.#opening.pollUnsafe() !== undefined
+    const fiber = this.#run(opened ? handled : Effect.andThen(Fiber.await(this.#opening), handled))
+    this.#requests.add(fiber)
+    fiber.addObserver((exit) => {
+      this.#requests.delete(fiber)
+      if (ack === undefined || !this.#socket.connected) return
+      acknowledge(ack, Exit.isSuccess(exit) ? exit.value : failed)
+    })
+  }
+
+  #call(event: string, payload: Carried, millis: number): Effect.Effect<Reply, CallFailure> {
+    return Effect.callback((resume) => {
+      const socket = this.#socket
+      if (!socket.connected) return resume(lost)
+      const id = socket.nsp._ids
+      const forget = () => {
+        clearTimeout(timer)
+        this.#calls.delete(gone)
+      }
+      const abandon = () => {
+        forget()
+        // Socket.IO keeps the callback of an unanswered call for as long as the peer stays.
+        pendingAcks(socket).delete(id)
+      }
+      const gone = () => {
+        forget()
+        resume(lost)
+      }
+      const timer = setTimeout(() => {
+        abandon()
+        resume(late)
+      }, millis)
+      this.#calls.add(gone)
+      const data = payload instanceof carriedParser.CarriedText ? payload : payload.value
+      socket.emit(event, data, (...args: Array<any>) => {
+        forget()
+        resume(Effect.succeed(args[0] instanceof carriedParser.ReplyText ? args[0] : { args }))
+      })
+      return Effect.sync(abandon)
+    })
+  }
+
+  /** Ends everything this peer has to do with, once. */
+  end(reason: string): Fiber.Fiber<void> {
+    return this.#ending ??= this.#run(
+      Effect.suspend(() => {
+        for (const gone of [...this.#calls]) gone()
+        return Fiber.interruptAll([...this.#requests])
+      }).pipe(
+        Effect.andThen(this.#handlers.disconnected(this.connection, reason)),
+        Effect.catchCause((cause) => Effect.logError("A disconnect could not be handled", cause))
+      )
+    )
+  }
+}
+
+const pendingAcks = (socket: Socket): Map<number, unknown> => (socket as unknown as { acks: Map<number, unknown> }).acks
+
+const acknowledge = (ack: (...args: Array<unknown>) => void, reply: Reply): void => {
+  if (reply instanceof carriedParser.ReplyText) ack(reply)
+  else ack(...reply.args)
+}

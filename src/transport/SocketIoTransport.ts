@@ -1,0 +1,245 @@
+/**
+ * `Transport` over Socket.IO: namespace `/smcp`, polling first, reconnecting by
+ * itself until it is closed or refused.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { io, type Socket } from "socket.io-client"
+import * as Ack from "../protocol/Ack.ts"
+import * as Revision from "../protocol/Revision.ts"
+import * as SmcpError from "../protocol/SmcpError.ts"
+import * as WireError from "../protocol/WireError.ts"
+import * as carriedParser from "./internal/carriedParser.ts"
+import * as clientCore from "./internal/clientCore.ts"
+import { refusalOf } from "./internal/connectRefusal.ts"
+import { DEFAULT_PATH, NAMESPACE } from "./internal/wire.ts"
+import { type ConnectionState, type Credentials, Transport } from "./Transport.ts"
+
+/** Options of {@link layer}. */
+export interface Options {
+  /**
+   * Where the Server is, `http://host:port`. A path other than `/` and `/smcp`
+   * is taken as Socket.IO's path; query parameters are sent along.
+   */
+  readonly url: string
+  /** The revision to speak; its version is announced as `a2c_version`. Default: 0.4. */
+  readonly revision?: Revision.Revision | undefined
+  /** Socket.IO's path. Default: `/socket.io`. */
+  readonly path?: string | undefined
+  /** The `auth` object of the handshake, asked again at every reconnect. Default: none. */
+  readonly credentials?: Credentials | undefined
+  /** Additional HTTP headers of the handshake. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** How long the first connection may take. Default: 10 seconds. */
+  readonly connectTimeout?: Duration.Input | undefined
+}
+
+/** Connects; building the layer ends when the connection stands or with the reason why it does not. */
+export const layer = (options: Options): Layer.Layer<Transport, SmcpError.SmcpError> =>
+  Layer.effect(Transport, make(options))
+
+/** {@link layer} as a scoped effect. */
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Transport["Service"], SmcpError.SmcpError, Scope.Scope> {
+  const context = yield* Effect.context<never>()
+  const run = Effect.runForkWith(context)
+  const socket = yield* createSocket(options, run)
+  const link = linkOf(socket)
+  const core = yield* clientCore.make({ revision: options.revision ?? Revision.defaultRevision, link })
+  const setState = (state: ConnectionState) => void run(SubscriptionRef.set(core.state, state))
+
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const requests = answerRequests(socket, run, core)
+      superviseConnection(socket, options.url, setState)
+      socket.on("disconnect", () => {
+        // A packet still queued here would be sent after the reconnect, long after its caller gave up.
+        socket.sendBuffer.length = 0
+        for (const fiber of requests) fiber.interruptUnsafe()
+      })
+      return requests
+    }),
+    (requests) =>
+      Effect.gen(function*() {
+        socket.disconnect()
+        socket.off().io.off()
+        yield* Fiber.interruptAll([...requests])
+        yield* SubscriptionRef.set(core.state, { _tag: "Closed", error: undefined })
+      })
+  )
+  yield* connect(socket, options)
+  return core.service
+})
+
+type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+
+const createSocket = Effect.fnUntraced(function*(options: Options, run: Run) {
+  const url = yield* Effect.try({
+    try: () => new URL(options.url),
+    catch: () =>
+      SmcpError.make(
+        new SmcpError.ConfigInvalid({
+          message: `Not a URL: "${options.url}". Expected something like http://host:port`
+        })
+      )
+  })
+  const ownPath = url.pathname === "/" || url.pathname === NAMESPACE ? DEFAULT_PATH : url.pathname
+  const { credentials } = options
+  const socket: Socket = io(url.origin + NAMESPACE, {
+    autoConnect: false,
+    forceNew: true,
+    path: options.path ?? ownPath,
+    transports: ["polling", "websocket"],
+    parser: { ...carriedParser, Decoder: carriedParser.PlainDecoder },
+    query: {
+      ...Object.fromEntries(url.searchParams),
+      a2c_version: (options.revision ?? Revision.defaultRevision).version
+    },
+    ...(options.headers === undefined ? {} : { extraHeaders: { ...options.headers } }),
+    ...(credentials === undefined ? {} : {
+      auth: (send: (auth: object) => void) => {
+        run(credentials).addObserver((exit) => {
+          if (Exit.isSuccess(exit)) send(exit.value)
+          else endWith(socket, SmcpError.findOr(exit.cause, credentialsFailed))
+        })
+      }
+    })
+  })
+  return socket
+})
+
+const credentialsFailed = SmcpError.make(
+  new SmcpError.AuthenticationRejected({ message: "The credentials for the handshake could not be obtained" })
+)
+
+/** Ends the connection for good, telling whoever supervises it why. */
+const endWith = (socket: Socket, error: SmcpError.SmcpError): void => {
+  socket.io.reconnection(false)
+  socket.disconnect()
+  socket.listeners("connect_error").forEach((listener) =>
+    listener(Object.assign(new Error(error.message), { smcp: error }))
+  )
+}
+
+const connect = (socket: Socket, options: Options): Effect.Effect<void, SmcpError.SmcpError> => {
+  const timeout = Duration.fromInputUnsafe(options.connectTimeout ?? "10 seconds")
+  return Effect.callback<void, SmcpError.SmcpError>((resume) => {
+    const onConnect = () => done(Effect.void)
+    const onError = (error: Error) => done(Effect.fail(refusalOf(socket, options.url, error).error))
+    const done = (result: Effect.Effect<void, SmcpError.SmcpError>) => {
+      socket.off("connect", onConnect).off("connect_error", onError)
+      resume(result)
+    }
+    socket.once("connect", onConnect).once("connect_error", onError).connect()
+    return Effect.sync(() => void socket.off("connect", onConnect).off("connect_error", onError))
+  }).pipe(Effect.timeoutOrElse({
+    duration: timeout,
+    orElse: () =>
+      Effect.fail(SmcpError.make(
+        new SmcpError.NotConnected({
+          message: `No connection to ${options.url} within ${Duration.toSeconds(timeout)} s`
+        })
+      ))
+  }))
+}
+
+const SERVER_DISCONNECT_DELAY = 1000
+
+/** Keeps the state current and decides when the connection is over for good. */
+const superviseConnection = (socket: Socket, url: string, setState: (state: ConnectionState) => void): void => {
+  let retry: NodeJS.Timeout | undefined
+  const close = (error: SmcpError.SmcpError | undefined) => {
+    clearTimeout(retry)
+    setState({ _tag: "Closed", error })
+  }
+  socket.on("connect", () => setState({ _tag: "Connected", sid: socket.id ?? "" }))
+  socket.on("connect_error", (cause) => {
+    const { error, final } = refusalOf(socket, url, cause)
+    if (!final) return
+    socket.io.reconnection(false)
+    socket.disconnect()
+    close(error)
+  })
+  socket.on("disconnect", (reason) => {
+    if (reason === "io client disconnect") return close(undefined)
+    setState({ _tag: "Disconnected", reason })
+    // Socket.IO does not come back by itself after the Server dropped it, as a restarting Server does.
+    if (reason === "io server disconnect") {
+      retry = setTimeout(() => socket.connect(), SERVER_DISCONNECT_DELAY * (0.5 + Math.random()))
+    }
+  })
+  socket.io.on("reconnect_attempt", (attempt) => setState({ _tag: "Connecting", attempt }))
+}
+
+/** Answers incoming events; returns the fibers at work. */
+const answerRequests = (socket: Socket, run: Run, core: clientCore.ClientCore): Set<Fiber.Fiber<Ack.Args>> => {
+  const requests = new Set<Fiber.Fiber<Ack.Args>>()
+  socket.onAny((event: string, ...args: Array<any>) => {
+    const ack = typeof args.at(-1) === "function" ? args.pop() : undefined
+    const fiber = run(core.receive(event, args))
+    requests.add(fiber)
+    fiber.addObserver((exit) => {
+      requests.delete(fiber)
+      if (ack !== undefined && socket.connected && Exit.isSuccess(exit)) acknowledge(socket, event, ack, exit.value)
+    })
+  })
+  return requests
+}
+
+const acknowledge = (socket: Socket, event: string, ack: (...args: Array<unknown>) => void, args: Ack.Args): void => {
+  if (args.length === 0) return ack()
+  const text = JSON.stringify(args)
+  const excess = oversize(socket, event, text)
+  if (excess === undefined) return ack(new carriedParser.ReplyText(text))
+  ack(SmcpError.toPayload(SmcpError.make(new WireError.InternalError({ message: excess.message }))))
+}
+
+const linkOf = (socket: Socket): clientCore.Link => {
+  const offline = Effect.fail(SmcpError.make(new SmcpError.NotConnected({ message: "Not connected to the Server" })))
+  const sendable = (event: string, payload: unknown) => {
+    if (!socket.connected) return offline
+    const text = JSON.stringify(payload)
+    const excess = oversize(socket, event, text)
+    return excess === undefined
+      ? Effect.succeed(new carriedParser.CarriedText(text, payload))
+      : Effect.fail(SmcpError.make(excess))
+  }
+  return {
+    emit: (event, payload) =>
+      Effect.suspend(() => Effect.map(sendable(event, payload), (text) => void socket.emit(event, text))),
+    request: (event, payload, millis) =>
+      Effect.suspend(() =>
+        Effect.flatMap(sendable(event, payload), (text) =>
+          Effect.callback<Ack.Args, SmcpError.SmcpError>((resume) => {
+            socket.timeout(millis).emit(event, text, (error: Error | null, ...args: Array<unknown>) => {
+              resume(error === null ? Effect.succeed(args) : Effect.fail(unanswered(socket, event, millis)))
+            })
+          }))
+      )
+  }
+}
+
+const unanswered = (socket: Socket, event: string, millis: number): SmcpError.SmcpError =>
+  SmcpError.make(
+    socket.connected
+      ? new SmcpError.CallTimeout({ event, millis })
+      : new SmcpError.ConnectionLost({ outcome: "unknown", message: `The connection was lost during ${event}` })
+  )
+
+// Packet type, namespace, ack id and event name around the payload.
+const FRAME_OVERHEAD = 256
+
+/** The error of a text that the Server would answer by dropping the connection. */
+const oversize = (socket: Socket, event: string, text: string): SmcpError.PayloadTooLarge | undefined => {
+  const limit = (socket.io.engine as unknown as { readonly _maxPayload?: number })._maxPayload
+  // No text has more than three bytes per UTF-16 unit, so most need no counting.
+  if (limit === undefined || text.length * 3 + FRAME_OVERHEAD <= limit) return undefined
+  const size = new TextEncoder().encode(text).length + FRAME_OVERHEAD
+  return size <= limit ? undefined : new SmcpError.PayloadTooLarge({ event, size, limit })
+}

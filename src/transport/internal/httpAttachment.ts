@@ -1,0 +1,78 @@
+/**
+ * Puts Socket.IO onto an HTTP server that others use too, whatever listeners
+ * they add and when.
+ */
+import * as Http from "node:http"
+import type { Duplex } from "node:stream"
+import type { Revision } from "../../protocol/Revision.ts"
+import * as versionGate from "./versionGate.ts"
+
+/** A handshake that the version gate refused. */
+export interface Refused {
+  readonly address: string
+  readonly transport: "polling" | "websocket"
+  readonly message: string
+}
+
+/**
+ * Routes requests and upgrades under `path` to the returned gateway, behind the
+ * version gate, and leaves all others to the server's own listeners.
+ *
+ * The routing takes hold of `emit` instead of adding listeners: a listener
+ * cannot keep a later one (an Effect HTTP server answers every upgrade it does
+ * not know with 404) from answering the same request.
+ */
+export const attach = (options: {
+  readonly server: Http.Server
+  readonly path: string
+  readonly revision: Revision
+  readonly onRefused: (refused: Refused) => void
+}): { readonly gateway: Http.Server; readonly detach: () => void } => {
+  const { revision, server } = options
+  const prefix = options.path.replace(/\/+$/, "") + "/"
+  const gateway = Http.createServer()
+  const next = server.emit
+
+  const emit = function(this: Http.Server, event: string, ...args: Array<any>): boolean {
+    if ((event === "request" || event === "upgrade") && args[0].url?.startsWith(prefix) === true) {
+      const request: Http.IncomingMessage = args[0]
+      const error = refusedHandshake(revision, request)
+      if (error === undefined) return gateway.emit(event, ...args)
+      const transport = event === "request" ? "polling" : "websocket"
+      options.onRefused({ address: request.socket.remoteAddress ?? "unknown", transport, message: error.message })
+      if (event === "request") refuseRequest(args[1], error)
+      else refuseUpgrade(args[1], error)
+      return true
+    }
+    return Reflect.apply(next, this, [event, ...args])
+  }
+  server.emit = emit as typeof server.emit
+
+  return {
+    gateway,
+    detach: () => {
+      if (server.emit === emit) server.emit = next
+    }
+  }
+}
+
+type Refusal = NonNullable<ReturnType<typeof versionGate.check>>
+
+// Only a handshake is checked: every later request of a session names it in `sid`.
+const refusedHandshake = (revision: Revision, request: Http.IncomingMessage): Refusal | undefined => {
+  const query = new URLSearchParams(request.url!.slice(request.url!.indexOf("?") + 1))
+  return query.has("sid") ? undefined : versionGate.check(revision, query.get("a2c_version") ?? undefined)
+}
+
+const refuseRequest = (response: Http.ServerResponse, error: Refusal): void => {
+  const { body, headers, reason, status } = versionGate.refusal(error)
+  response.writeHead(status, reason, headers).end(body)
+}
+
+// An upgrade has no response object; the refusal is written onto the socket itself.
+const refuseUpgrade = (socket: Duplex, error: Refusal): void => {
+  const { body, headers, reason, status } = versionGate.refusal(error)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  socket.on("error", () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n${body}`, () => socket.destroy())
+}
