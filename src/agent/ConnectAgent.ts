@@ -1,7 +1,7 @@
 /**
  * An Agent for programs without Effect: promises, an `AbortSignal`, plain data.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"

@@ -3,7 +3,7 @@
  * (specification, events). Each event is one value; adding an event is adding a
  * value here and a handler.
  */
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as Blob from "./Blob.ts"
 import * as Desktop from "./Desktop.ts"
 import * as Resource from "./Resource.ts"

@@ -2,7 +2,7 @@
  * `notify:*` events: what the Server tells the members of an office
  * (specification, events). They are never acknowledged.
  */
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import { AgentCall } from "./AgentCall.ts"
 import { ComputerUpdate } from "./ComputerUpdate.ts"
 import { OfficeNotification } from "./Office.ts"

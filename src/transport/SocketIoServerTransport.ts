@@ -14,7 +14,7 @@ import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
-import { DEFAULT_PATH, NAMESPACE } from "./internal/wire.ts"
+import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import type { CallFailure, Carried, Connection, Handlers, Handshake, Reply } from "./ServerTransport.ts"
 import { ServerTransport } from "./ServerTransport.ts"
 
@@ -151,11 +151,11 @@ class Peer {
       close: Effect.sync(() => void socket.disconnect(true))
     }
     this.#opening = run(handlers.connected(this.connection))
-    socket.onAny((event: string, ...args: Array<any>) => this.#receive(event, args))
+    socket.onAny((event: string, ...args: Array<unknown>) => this.#receive(event, args))
   }
 
-  #receive(event: string, args: Array<any>): void {
-    const ack = typeof args.at(-1) === "function" ? args.pop() : undefined
+  #receive(event: string, args: Array<unknown>): void {
+    const ack = takeAck(args)
     const payload: Carried = args[0] instanceof carriedParser.CarriedText ? args[0] : { value: args[0] }
     const handled = this.#handlers.receive(this.connection, event, payload)
     const opened = this.#opening.pollUnsafe() !== undefined
@@ -186,13 +186,15 @@ class Peer {
         forget()
         resume(lost)
       }
+      // One fiber and one timer per call: Effect.sleep would cost another fiber on the hot path.
+      // @effect-diagnostics-next-line globalTimersInEffect:off
       const timer = setTimeout(() => {
         abandon()
         resume(late)
       }, millis)
       this.#calls.add(gone)
       const data = payload instanceof carriedParser.CarriedText ? payload : payload.value
-      socket.emit(event, data, (...args: Array<any>) => {
+      socket.emit(event, data, (...args: Array<unknown>) => {
         forget()
         resume(Effect.succeed(args[0] instanceof carriedParser.ReplyText ? args[0] : { args }))
       })
@@ -216,7 +218,7 @@ class Peer {
 
 const pendingAcks = (socket: Socket): Map<number, unknown> => (socket as unknown as { acks: Map<number, unknown> }).acks
 
-const acknowledge = (ack: (...args: Array<unknown>) => void, reply: Reply): void => {
+const acknowledge = (ack: AckFunction, reply: Reply): void => {
   if (reply instanceof carriedParser.ReplyText) ack(reply)
   else ack(...reply.args)
 }

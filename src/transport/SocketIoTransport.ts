@@ -10,14 +10,14 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { io, type Socket } from "socket.io-client"
-import * as Ack from "../protocol/Ack.ts"
+import type * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as clientCore from "./internal/clientCore.ts"
 import { refusalOf } from "./internal/connectRefusal.ts"
-import { DEFAULT_PATH, NAMESPACE } from "./internal/wire.ts"
+import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import { type ConnectionState, type Credentials, Transport } from "./Transport.ts"
 
 /** Options of {@link layer}. */
@@ -180,8 +180,8 @@ const superviseConnection = (socket: Socket, url: string, setState: (state: Conn
 /** Answers incoming events; returns the fibers at work. */
 const answerRequests = (socket: Socket, run: Run, core: clientCore.ClientCore): Set<Fiber.Fiber<Ack.Args>> => {
   const requests = new Set<Fiber.Fiber<Ack.Args>>()
-  socket.onAny((event: string, ...args: Array<any>) => {
-    const ack = typeof args.at(-1) === "function" ? args.pop() : undefined
+  socket.onAny((event: string, ...args: Array<unknown>) => {
+    const ack = takeAck(args)
     const fiber = run(core.receive(event, args))
     requests.add(fiber)
     fiber.addObserver((exit) => {
@@ -192,19 +192,19 @@ const answerRequests = (socket: Socket, run: Run, core: clientCore.ClientCore): 
   return requests
 }
 
-const acknowledge = (socket: Socket, event: string, ack: (...args: Array<unknown>) => void, args: Ack.Args): void => {
-  if (args.length === 0) return ack()
-  const text = JSON.stringify(args)
-  const excess = oversize(socket, event, text)
-  if (excess === undefined) return ack(new carriedParser.ReplyText(text))
-  ack(SmcpError.toPayload(SmcpError.make(new WireError.InternalError({ message: excess.message }))))
+const acknowledge = (socket: Socket, event: string, ack: AckFunction, args: Ack.Args): void => {
+  const text = encodeJson(args)
+  const problem = text === undefined ? "The answer is not JSON" : oversize(socket, event, text)?.message
+  if (problem === undefined) ack(new carriedParser.ReplyText(text!))
+  else ack(SmcpError.toPayload(SmcpError.make(new WireError.InternalError({ message: problem }))))
 }
 
 const linkOf = (socket: Socket): clientCore.Link => {
   const offline = Effect.fail(SmcpError.make(new SmcpError.NotConnected({ message: "Not connected to the Server" })))
   const sendable = (event: string, payload: unknown) => {
     if (!socket.connected) return offline
-    const text = JSON.stringify(payload)
+    const text = encodeJson(payload)
+    if (text === undefined) return notJson(event)
     const excess = oversize(socket, event, text)
     return excess === undefined
       ? Effect.succeed(new carriedParser.CarriedText(text, payload))
@@ -224,6 +224,18 @@ const linkOf = (socket: Socket): clientCore.Link => {
       )
   }
 }
+
+// Cycles and big integers have no JSON; Socket.IO would throw from a callback nobody catches.
+const encodeJson = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
+const notJson = (event: string) =>
+  Effect.fail(SmcpError.make(new WireError.BadRequest({ message: `Invalid ${event} payload: it has no JSON form` })))
 
 const unanswered = (socket: Socket, event: string, millis: number): SmcpError.SmcpError =>
   SmcpError.make(

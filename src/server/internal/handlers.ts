@@ -87,7 +87,7 @@ export const make = (options: {
   ): Handler => {
     const decode = Schema.decodeUnknownEffect(event.payload)
     const handle = Effect.fnUntraced(function*(connection: Connection, payload: Carried) {
-      const decoded = yield* decode(payload.value)
+      const decoded: E["payload"]["Type"] = yield* decode(payload.value) as Effect.Effect<unknown, Schema.SchemaError>
       const session = yield* store.get(connection.sid)
       if (session === undefined || !isSender(session, event)) {
         yield* Effect.logDebug(`Dropped ${event.name} of session ${connection.sid}: not sent by a member that may`)

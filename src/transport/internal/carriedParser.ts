@@ -138,13 +138,16 @@ const parse = (text: string): unknown => {
 
 /** Encodes packets; carried text goes out as it is. */
 export class Encoder extends parser.Encoder {
-  override encode(packet: parser.Packet): Array<any> {
-    const data = packet.data
-    if (packet.type === parser.PacketType.ACK && data.length === 1 && data[0] instanceof ReplyText) {
-      return [`3${prefix(packet)}${data[0].text}`]
-    }
-    if (packet.type === parser.PacketType.EVENT && data.length === 2 && data[1] instanceof CarriedText) {
-      return [`2${prefix(packet)}["${data[0]}",${data[1].text}]`]
+  override encode(packet: parser.Packet): Array<unknown> {
+    const data: unknown = packet.data
+    if (Array.isArray(data)) {
+      const carried: unknown = data.at(-1)
+      if (packet.type === parser.PacketType.ACK && carried instanceof ReplyText) {
+        return [`3${prefix(packet)}${carried.text}`]
+      }
+      if (packet.type === parser.PacketType.EVENT && carried instanceof CarriedText) {
+        return [`2${prefix(packet)}["${data[0]}",${carried.text}]`]
+      }
     }
     return super.encode(packet)
   }

@@ -126,13 +126,15 @@ const answer = <E extends ClientEvent.ClientEvent>(event: E, handler: Transport.
     )
 }
 
-const notificationDecoders = new Map(
+type NotificationDecoder = (payload: unknown) => Result.Result<NotifyEvent.Notification, Schema.SchemaError>
+
+const notificationDecoders = new Map<string, NotificationDecoder>(
   NotifyEvent.all.map((event) => {
-    const decode = Schema.decodeUnknownResult(event.payload as Schema.Codec<unknown, unknown>)
+    const decode = Schema.decodeUnknownResult(event.payload)
     return [
-      event.name as string,
-      (payload: unknown) =>
+      event.name,
+      (payload) =>
         Result.map(decode(payload), (decoded) => ({ event: event.name, payload: decoded }) as NotifyEvent.Notification)
-    ] as const
+    ]
   })
 )

@@ -33,18 +33,18 @@ export const attach = (options: {
   const gateway = Http.createServer()
   const next = server.emit
 
-  const emit = function(this: Http.Server, event: string, ...args: Array<any>): boolean {
-    if ((event === "request" || event === "upgrade") && args[0].url?.startsWith(prefix) === true) {
-      const request: Http.IncomingMessage = args[0]
-      const error = refusedHandshake(revision, request)
-      if (error === undefined) return gateway.emit(event, ...args)
-      const transport = event === "request" ? "polling" : "websocket"
-      options.onRefused({ address: request.socket.remoteAddress ?? "unknown", transport, message: error.message })
-      if (event === "request") refuseRequest(args[1], error)
-      else refuseUpgrade(args[1], error)
-      return true
+  const emit = function(this: Http.Server, event: string, ...args: Array<unknown>): boolean {
+    const [request, reply] = args
+    const transport = event === "request" ? "polling" : event === "upgrade" ? "websocket" : undefined
+    if (transport === undefined || !(request instanceof Http.IncomingMessage) || !request.url?.startsWith(prefix)) {
+      return Reflect.apply(next, this, [event, ...args]) as boolean
     }
-    return Reflect.apply(next, this, [event, ...args])
+    const error = refusedHandshake(revision, request)
+    if (error === undefined) return gateway.emit(event, ...args)
+    options.onRefused({ address: request.socket.remoteAddress ?? "unknown", transport, message: error.message })
+    if (transport === "polling") refuseRequest(reply as Http.ServerResponse, error)
+    else refuseUpgrade(reply as Duplex, error)
+    return true
   }
   server.emit = emit as typeof server.emit
 
