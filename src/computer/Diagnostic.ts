@@ -1,0 +1,9 @@
+/**
+ * Something about a configuration or an MCP server that its operator should know and that stops nothing else.
+ */
+export interface Diagnostic {
+  /** The entry of the config file, or the bundle id of the server, it is about; `undefined` for the file as a whole. */
+  readonly server: string | undefined
+  /** What is wrong and what to do, in one line. */
+  readonly message: string
+}
