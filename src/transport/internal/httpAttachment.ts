@@ -46,11 +46,17 @@ export const attach = (options: {
     else refuseUpgrade(reply as Duplex, error)
     return true
   }
+  // Node reports an upgrade only to a server that listens for them; whoever else listens answers the other paths.
+  const onUpgrade = (_request: Http.IncomingMessage, socket: Duplex) => {
+    if (server.listenerCount("upgrade") === 1) endSocket(socket, "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")
+  }
   server.emit = emit as typeof server.emit
+  server.on("upgrade", onUpgrade)
 
   return {
     gateway,
     detach: () => {
+      server.off("upgrade", onUpgrade)
       if (server.emit === emit) server.emit = next
     }
   }
@@ -73,6 +79,10 @@ const refuseRequest = (response: Http.ServerResponse, error: Refusal): void => {
 const refuseUpgrade = (socket: Duplex, error: Refusal): void => {
   const { body, headers, reason, status } = versionGate.refusal(error)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  endSocket(socket, `HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n${body}`)
+}
+
+const endSocket = (socket: Duplex, text: string): void => {
   socket.on("error", () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n${body}`, () => socket.destroy())
+  socket.end(text, () => socket.destroy())
 }
