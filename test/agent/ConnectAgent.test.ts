@@ -1,0 +1,133 @@
+import { assert, layer } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { connectAgent, type ConnectedAgent, type ConnectOptions } from "../../src/agent/ConnectAgent.ts"
+import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
+import * as ServerEvent from "../../src/protocol/ServerEvent.ts"
+import * as SmcpError from "../../src/protocol/SmcpError.ts"
+import * as Authenticator from "../../src/server/Authenticator.ts"
+import * as Server from "../../src/server/Server.ts"
+import * as SocketIoServer from "../../src/server/SocketIoServer.ts"
+import * as SocketIoTransport from "../../src/transport/SocketIoTransport.ts"
+import { serverUrl } from "../support/socketIoServer.ts"
+
+const KEY = "canary-7f3a9c"
+
+const LockedServer = SocketIoServer.layer().pipe(
+  Layer.provide(Authenticator.layerApiKey({ keys: [Redacted.make(KEY)] }))
+)
+
+/** A Computer whose tool `slow` never ends and tells when it started. */
+const playComputer = Effect.fnUntraced(function*(office: string) {
+  const started = yield* Deferred.make<string>()
+  const transport = yield* SocketIoTransport.make({
+    url: yield* serverUrl,
+    credentials: Effect.succeed({ token: KEY })
+  })
+  yield* transport.handle(
+    ClientEvent.GetTools,
+    ({ req_id }) => Effect.succeed({ tools: [{ name: "b__echo" }], req_id })
+  )
+  yield* transport.handle(ClientEvent.GetConfig, () => Effect.succeed({ servers: { b: { name: "b" } } }))
+  yield* transport.handle(ClientEvent.ToolCall, ({ params, req_id, tool_name }) =>
+    tool_name === "b__echo"
+      ? Effect.succeed({ content: [{ type: "text", text: JSON.stringify(params) }] })
+      : Effect.andThen(Deferred.succeed(started, req_id), Effect.never))
+  yield* transport.call(ServerEvent.JoinOffice, { role: "computer", name: "C", office_id: office })
+  return { transport, started }
+})
+
+const connected = (options: Omit<ConnectOptions, "url" | "name">) =>
+  Effect.acquireRelease(
+    Effect.flatMap(serverUrl, (url) => Effect.promise(() => connectAgent({ url, name: "A", ...options }))),
+    (agent) => Effect.promise(() => agent.close())
+  )
+
+const rejection = (promise: () => Promise<unknown>) =>
+  Effect.tryPromise({ try: promise, catch: (error) => error }).pipe(Effect.flip)
+
+layer(LockedServer, { excludeTestServices: true })("connectAgent", (it) => {
+  it.effect("lists tools and Computers, calls a tool, reads the configuration, without Effect", () =>
+    Effect.gen(function*() {
+      yield* playComputer("one")
+      const agent: ConnectedAgent = yield* connected({ office: "one", apiKey: KEY })
+      const got = yield* Effect.promise(async () => ({
+        tools: (await agent.tools()).map(({ computer, name }) => `${computer} ${name}`),
+        computers: (await agent.computers()).map(({ name }) => name),
+        outcome: await agent.callTool({ computer: "C", tool: "b__echo", params: { a: "é" } }),
+        config: await agent.config("C")
+      }))
+      assert.deepStrictEqual<unknown>(got, {
+        tools: ["C b__echo"],
+        computers: ["C"],
+        outcome: { _tag: "Ok", result: { content: [{ type: "text", text: `{"a":"é"}` }] } },
+        config: { servers: { b: { name: "b" } } }
+      })
+    }))
+
+  it.effect("aborting the signal rejects the promise and cancels the call at the Computer", () =>
+    Effect.gen(function*() {
+      const { started, transport } = yield* playComputer("two")
+      const cancelled = yield* Deferred.make<string>()
+      yield* transport.notifications.pipe(
+        Stream.runForEach((notification) =>
+          notification.event === "notify:tool_call_cancel"
+            ? Deferred.succeed(cancelled, notification.payload.req_id)
+            : Effect.void
+        ),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const agent = yield* connected({ office: "two", apiKey: KEY })
+      const controller = new AbortController()
+      const call = yield* Effect.forkChild(
+        rejection(() => agent.callTool({ computer: "C", tool: "b__slow" }, { signal: controller.signal })),
+        { startImmediately: true }
+      )
+      const reqId = yield* Deferred.await(started)
+      controller.abort()
+      assert.instanceOf(yield* Fiber.join(call), Error)
+      assert.strictEqual(yield* Deferred.await(cancelled), reqId)
+    }))
+
+  it.effect("closing ends what is under way and leaves the office", () =>
+    Effect.gen(function*() {
+      const { started } = yield* playComputer("three")
+      const server = yield* Server.Server
+      const agent = yield* connected({ office: "three", apiKey: KEY })
+      const call = yield* Effect.forkChild(rejection(() => agent.callTool({ computer: "C", tool: "b__slow" })), {
+        startImmediately: true
+      })
+      yield* Deferred.await(started)
+      yield* Effect.promise(() => agent.close())
+      yield* Fiber.join(call)
+      assert.deepStrictEqual((yield* server.members("three")).map(({ name }) => name), ["C"])
+    }))
+
+  for (const apiKey of [undefined, "", `${KEY}x`]) {
+    it.effect(`rejects with AuthenticationRejected for the key ${JSON.stringify(apiKey)}, without repeating it`, () =>
+      Effect.gen(function*() {
+        const url = yield* serverUrl
+        const error = yield* rejection(() => connectAgent({ url, office: "R", name: "A", apiKey }))
+        assert.instanceOf(error, SmcpError.SmcpError)
+        assert.strictEqual((error as SmcpError.SmcpError).reason._tag, "AuthenticationRejected")
+        assert.notInclude(JSON.stringify(error) + String(error), KEY)
+      }))
+  }
+
+  it.effect("rejects with NotConnected when nobody listens, naming the address", () =>
+    Effect.gen(function*() {
+      const error = yield* rejection(() => connectAgent({ url: "http://127.0.0.1:1", office: "R", name: "A" }))
+      assert.strictEqual((error as SmcpError.SmcpError).reason._tag, "NotConnected")
+      assert.match(String(error), /127\.0\.0\.1:1: .*ECONNREFUSED/)
+    }))
+
+  it.effect("rejects with ConfigInvalid when the address is none", () =>
+    Effect.gen(function*() {
+      const error = yield* rejection(() => connectAgent({ url: "nonsense", office: "R", name: "A" }))
+      assert.strictEqual((error as SmcpError.SmcpError).reason._tag, "ConfigInvalid")
+    }))
+})
