@@ -9,6 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Http from "node:http"
+import * as Https from "node:https"
 import { io, type Socket } from "socket.io-client"
 import type * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
@@ -49,7 +51,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Transport["Service"], SmcpError.SmcpError, Scope.Scope> {
   const context = yield* Effect.context<never>()
   const run = Effect.runForkWith(context)
-  const socket = yield* createSocket(options, run)
+  const socket = yield* createSocket(options, yield* parseUrl(options.url), run)
   const link = linkOf(socket)
   const core = yield* clientCore.make({ revision: options.revision ?? Revision.defaultRevision, link })
   const setState = (state: ConnectionState) => void run(SubscriptionRef.set(core.state, state))
@@ -79,21 +81,28 @@ export const make = Effect.fnUntraced(function*(
 
 type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
-const createSocket = Effect.fnUntraced(function*(options: Options, run: Run) {
-  const url = yield* Effect.try({
-    try: () => new URL(options.url),
+const parseUrl = (text: string): Effect.Effect<URL, SmcpError.SmcpError> =>
+  Effect.try({
+    try: () => new URL(text),
     catch: () =>
       SmcpError.make(
-        new SmcpError.ConfigInvalid({
-          message: `Not a URL: "${options.url}". Expected something like http://host:port`
-        })
+        new SmcpError.ConfigInvalid({ message: `Not a URL: "${text}". Expected something like http://host:port` })
       )
   })
+
+const createSocket = Effect.fnUntraced(function*(options: Options, url: URL, run: Run) {
+  // Socket.IO would wait for ever for the answer of a mute server; through its own agent it can be made to let go.
+  const agent = yield* Effect.acquireRelease(
+    Effect.sync(() => url.protocol === "https:" ? new Https.Agent() : new Http.Agent()),
+    letGo
+  )
   const ownPath = url.pathname === "/" || url.pathname === NAMESPACE ? DEFAULT_PATH : url.pathname
   const { credentials } = options
   const socket: Socket = io(url.origin + NAMESPACE, {
     autoConnect: false,
     forceNew: true,
+    // Node's form of the option, which the types of the browser's client leave out.
+    agent: agent as unknown as string,
     path: options.path ?? ownPath,
     transports: ["polling", "websocket"],
     parser: { ...carriedParser, Decoder: carriedParser.PlainDecoder },
@@ -114,6 +123,22 @@ const createSocket = Effect.fnUntraced(function*(options: Options, run: Run) {
   return socket
 })
 
+const FAREWELL_MILLIS = 1000
+
+/** Gives the last requests, which say goodbye, a moment to end, and cuts what is still open. */
+const letGo = (agent: Http.Agent): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const deadline = performance.now() + FAREWELL_MILLIS
+    // The clock of the sockets, whatever Effect's clock is in a test.
+    // @effect-diagnostics-next-line globalTimersInEffect:off
+    const timer = setInterval(() => {
+      if (Object.keys(agent.sockets).length > 0 && performance.now() < deadline) return
+      clearInterval(timer)
+      agent.destroy()
+      resume(Effect.void)
+    }, 5)
+  })
+
 const credentialsFailed = SmcpError.make(
   new SmcpError.AuthenticationRejected({ message: "The credentials for the handshake could not be obtained" })
 )
@@ -122,9 +147,8 @@ const credentialsFailed = SmcpError.make(
 const endWith = (socket: Socket, error: SmcpError.SmcpError): void => {
   socket.io.reconnection(false)
   socket.disconnect()
-  socket.listeners("connect_error").forEach((listener) =>
-    listener(Object.assign(new Error(error.message), { smcp: error }))
-  )
+  const cause = Object.assign(new Error(error.message), { smcp: error })
+  for (const listener of socket.listeners("connect_error")) listener.call(socket, cause)
 }
 
 const connect = (socket: Socket, options: Options): Effect.Effect<void, SmcpError.SmcpError> => {
@@ -171,7 +195,10 @@ const superviseConnection = (socket: Socket, url: string, setState: (state: Conn
     setState({ _tag: "Disconnected", reason })
     // Socket.IO does not come back by itself after the Server dropped it, as a restarting Server does.
     if (reason === "io server disconnect") {
-      retry = setTimeout(() => socket.connect(), SERVER_DISCONNECT_DELAY * (0.5 + Math.random()))
+      retry = setTimeout(() => {
+        setState({ _tag: "Connecting", attempt: 1 })
+        socket.connect()
+      }, SERVER_DISCONNECT_DELAY * (0.5 + Math.random()))
     }
   })
   socket.io.on("reconnect_attempt", (attempt) => setState({ _tag: "Connecting", attempt }))

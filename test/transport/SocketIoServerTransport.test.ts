@@ -12,6 +12,7 @@ import * as Net from "node:net"
 import { Socket } from "socket.io"
 import * as Revision from "../../src/protocol/Revision.ts"
 import * as SocketIoServerTransport from "../../src/transport/SocketIoServerTransport.ts"
+import { listening } from "../support/httpServer.ts"
 import { emitAll, join, layerOpenServer, once, rawPeer, serverUrl } from "../support/socketIoServer.ts"
 
 const handshakePath = (query: string) => `/socket.io/?EIO=4&transport=polling${query}`
@@ -256,9 +257,10 @@ describe("peers on the wire", () => {
       const peer = yield* rawPeerAt(url)
       yield* emitAll(peer, "anything")
       assert.deepStrictEqual(outcomes, Array.from({ length: 2000 }, () => "timeout"))
-      const socket = emit.mock.contexts[0] as unknown as { readonly acks: ReadonlyMap<number, unknown> }
+      const socket: unknown = emit.mock.contexts[0]
+      const { acks } = socket as { readonly acks: ReadonlyMap<number, unknown> }
       assert.strictEqual(emit.mock.calls.filter(([event]) => event === "client:get_tools").length, 2000)
-      assert.strictEqual(socket.acks.size, 0)
+      assert.strictEqual(acks.size, 0)
     }))
 })
 
@@ -267,20 +269,6 @@ const open = {
   connected: () => Effect.void,
   disconnected: () => Effect.void
 }
-
-const listening = Effect.acquireRelease(
-  Effect.callback<{ readonly server: Http.Server; readonly url: string }>((resume) => {
-    const server = Http.createServer((_request, response) => response.end("mine"))
-    server.listen(0, "127.0.0.1", () => {
-      resume(Effect.succeed({ server, url: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}` }))
-    })
-  }),
-  ({ server }) =>
-    Effect.callback<void>((resume) => {
-      server.close(() => resume(Effect.void))
-      server.closeAllConnections()
-    })
-)
 
 const rawPeerAt = Effect.fnUntraced(function*(url: string) {
   const { io } = yield* Effect.promise(() => import("socket.io-client"))
