@@ -53,16 +53,23 @@ export const layer: Layer.Layer<Membership, never, Transport> = Layer.effect(
       const connection = yield* transport.state
       yield* transport.call(ServerEvent.JoinOffice, request)
       const sid = connection._tag === "Connected" ? connection.sid : ""
-      yield* SubscriptionRef.set(state, { _tag: "Joined", request, sid })
+      return { _tag: "Joined", request, sid } as const
     })
 
     const rejoin = Effect.fnUntraced(function*(request: EnterOfficeReq) {
-      yield* SubscriptionRef.set(state, { _tag: "Rejoining", request })
-      yield* Effect.retry(enter(request), { schedule: rejoinSchedule, while: isTakenSeat }).pipe(
+      const rejoining: MembershipState = { _tag: "Rejoining", request }
+      yield* SubscriptionRef.set(state, rejoining)
+      const end = yield* Effect.retry(enter(request), { schedule: rejoinSchedule, while: isTakenSeat }).pipe(
         Effect.tapError((error) => Effect.logWarning(`Could not rejoin ${request.office_id}: ${error.message}`)),
-        Effect.catch((error) => SubscriptionRef.set(state, { _tag: "Lost", request, error }))
+        Effect.catch((error) => Effect.succeed({ _tag: "Lost", request, error } as const))
       )
+      if ((yield* SubscriptionRef.get(state)) === rejoining) return yield* SubscriptionRef.set(state, end)
+      // Whoever left in the meantime does not want the seat that was just taken.
+      if (end._tag === "Joined") yield* Effect.ignore(vacate(request))
     })
+
+    const vacate = (request: EnterOfficeReq) =>
+      transport.call(ServerEvent.LeaveOffice, { office_id: request.office_id })
 
     const onConnected = Effect.fnUntraced(function*(sid: string) {
       const current = yield* SubscriptionRef.get(state)
@@ -84,12 +91,12 @@ export const layer: Layer.Layer<Membership, never, Transport> = Layer.effect(
     )
 
     return {
-      join: enter,
+      join: (request) => Effect.flatMap(enter(request), (joined) => SubscriptionRef.set(state, joined)),
       leave: Effect.gen(function*() {
         const current = yield* SubscriptionRef.get(state)
         if (current._tag === "Out") return
         yield* SubscriptionRef.set(state, { _tag: "Out" })
-        yield* transport.call(ServerEvent.LeaveOffice, { office_id: current.request.office_id })
+        yield* vacate(current.request)
       }),
       state: SubscriptionRef.get(state),
       changes: SubscriptionRef.changes(state)
