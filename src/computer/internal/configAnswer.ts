@@ -1,0 +1,69 @@
+/**
+ * The answer to `client:get_config`: every key that a peer checks for, nothing rendered, nothing secret.
+ */
+import type { Revision } from "../../protocol/Revision.ts"
+import type { GetConfigRet, ServerConfig, ServerInput } from "../../protocol/ServerConfig.ts"
+import { mask } from "./placeholders.ts"
+import type { ServerEntry } from "./serverEntry.ts"
+import { labelled } from "./serverInputs.ts"
+import { canonical } from "./toolMeta.ts"
+
+/**
+ * The configuration as a peer may see it: raw, except that the values of `env` and `headers` and the defaults of password
+ * inputs are `***` wherever they are not placeholders, for that is where people write their secrets.
+ */
+export const configAnswer = (
+  servers: ReadonlyArray<ServerEntry>,
+  inputs: ReadonlyArray<ServerInput>,
+  revision: Revision
+): GetConfigRet => {
+  const answer = new Map<string, Readonly<Record<string, unknown>>>()
+  for (const { bundleId, config } of servers) {
+    const key = revision.serverKey === "bundle_id" ? bundleId : config.name
+    // names may collide, and an answer has room for one of each
+    if (!answer.has(key)) answer.set(key, serverAnswer(bundleId, config))
+  }
+  return { servers: Object.fromEntries(answer), inputs: inputs.map((input) => inputAnswer(input, revision)) }
+}
+
+const serverAnswer = (bundleId: string, config: ServerConfig): Readonly<Record<string, unknown>> => ({
+  name: config.name,
+  bundle_id: bundleId,
+  disabled: config.disabled,
+  forbidden_tools: config.forbidden_tools,
+  tool_meta: mapValues(config.tool_meta, canonical),
+  default_tool_meta: config.default_tool_meta ? canonical(config.default_tool_meta) : null,
+  vrl: config.vrl ?? null,
+  type: config.type,
+  server_parameters: config.type === "stdio"
+    ? { ...config.server_parameters, env: masked(config.server_parameters.env) }
+    : { ...config.server_parameters, headers: masked(config.server_parameters.headers) }
+})
+
+const masked = (secrets: Readonly<Record<string, unknown>> | null): Readonly<Record<string, string>> | null =>
+  secrets === null ? null : mapValues(secrets, (value) => mask(String(value)))
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Readonly<Record<string, B>> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
+
+const inputAnswer = (input: ServerInput, revision: Revision): Readonly<Record<string, unknown>> => {
+  const { id, type } = input
+  const base = { id, description: input.description ?? id, type }
+  switch (input.type) {
+    case "promptString": {
+      const fallback = input.default ?? null
+      const password = input.password ?? false
+      return { ...base, default: password && fallback !== null ? mask(fallback) : fallback, password }
+    }
+    case "pickString":
+      return {
+        ...base,
+        options: input.options.map((option) =>
+          revision.pickOptions === "labelled" ? labelled(option) : labelled(option).value
+        ),
+        default: input.default ?? null
+      }
+    case "command":
+      return { ...base, command: input.command, args: input.args ?? null }
+  }
+}
