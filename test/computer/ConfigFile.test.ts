@@ -133,7 +133,7 @@ describe("ConfigFile", () => {
   it.effect.each(inTheWild)("reads the file of %s", ([, text, parameters]) =>
     Effect.gen(function*() {
       const { config } = yield* only(text)
-      assert.deepStrictEqual(config.server_parameters as object, parameters)
+      assert.deepStrictEqual<object>(config.server_parameters, parameters)
       assert.strictEqual(config.type, "stdio")
       assert.isFalse(config.disabled)
       yield* Schema.decodeUnknownEffect(ServerConfig)(config)
@@ -277,7 +277,7 @@ describe("ConfigFile", () => {
         default_tool_meta: { tags: ["x"] },
         vrl: ".a = 1"
       })
-      assert.deepStrictEqual(config.tool_meta["ls"], { auto_apply: true, alias: "list", color: "red" } as object)
+      assert.deepStrictEqual<unknown>(config.tool_meta["ls"], { auto_apply: true, alias: "list", color: "red" })
     }))
 
   it.effect("reads inputs one by one", () =>
