@@ -27,7 +27,7 @@ export interface Options {
 export class Server extends Context.Service<Server, {
   /** The revision in force for everyone. */
   readonly revision: Revision
-  /** Everyone in an office, in the order they came. */
+  /** Everyone in an office: the Agent first, then the Computers in the order they came. */
   readonly members: (officeId: string) => Effect.Effect<ReadonlyArray<Member>>
   readonly counts: Effect.Effect<Counts>
 }>()("a2c-smcp/server/Server") {}

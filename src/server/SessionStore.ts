@@ -58,7 +58,7 @@ export class SessionStore extends Context.Service<SessionStore, {
   readonly leave: (sid: string) => Effect.Effect<Member | undefined>
   /** The session with this name in this role in this office. */
   readonly find: (officeId: string, role: Role, name: string) => Effect.Effect<string | undefined>
-  /** Everyone in an office, in the order they came. */
+  /** Everyone in an office: the Agent first, then the Computers in the order they came. */
   readonly members: (officeId: string) => Effect.Effect<ReadonlyArray<Member>>
   readonly counts: Effect.Effect<Counts>
 }>()("a2c-smcp/server/SessionStore") {}
@@ -116,9 +116,10 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
       }),
     find: (officeId, role, name) => Effect.sync(() => offices.get(officeId)?.[role].get(name)),
     members: (officeId) =>
-      Effect.sync(() =>
-        Array.from(sessions.values()).filter((session): session is Member => session.officeId === officeId)
-      ),
+      Effect.sync(() => {
+        const office = offices.get(officeId) ?? admission.emptyOffice()
+        return [...office.agent.values(), ...office.computer.values()].map((sid) => sessions.get(sid) as Member)
+      }),
     counts: Effect.sync(() => {
       const seats = (role: Role) => Array.from(offices.values()).reduce((total, office) => total + office[role].size, 0)
       return {

@@ -55,6 +55,8 @@ export interface Connection {
   readonly notify: <E extends NotifyEvent>(event: E, payload: E["payload"]["Type"]) => Effect.Effect<void>
   readonly join: (room: string) => Effect.Effect<void>
   readonly leave: (room: string) => Effect.Effect<void>
+  /** Ends every call to this peer with `"disconnected"`, as if it were gone; answers that still come are dropped. */
+  readonly dropCalls: Effect.Effect<void>
   /** Drops the connection. */
   readonly close: Effect.Effect<void>
 }

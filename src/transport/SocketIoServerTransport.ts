@@ -148,6 +148,7 @@ class Peer {
       notify: (event, payload) => Effect.sync(() => void socket.emit(event.name, payload)),
       join: (room) => Effect.sync(() => void socket.join(room)),
       leave: (room) => Effect.sync(() => void socket.leave(room)),
+      dropCalls: Effect.sync(() => this.#dropCalls()),
       close: Effect.sync(() => void socket.disconnect(true))
     }
     this.#opening = run(handlers.connected(this.connection))
@@ -183,7 +184,7 @@ class Peer {
         pendingAcks(socket).delete(id)
       }
       const gone = () => {
-        forget()
+        abandon()
         resume(lost)
       }
       // One fiber and one timer per call: Effect.sleep would cost another fiber on the hot path.
@@ -202,11 +203,15 @@ class Peer {
     })
   }
 
+  #dropCalls(): void {
+    for (const gone of [...this.#calls]) gone()
+  }
+
   /** Ends everything this peer has to do with, once. */
   end(reason: string): Fiber.Fiber<void> {
     return this.#ending ??= this.#run(
       Effect.suspend(() => {
-        for (const gone of [...this.#calls]) gone()
+        this.#dropCalls()
         return Fiber.interruptAll([...this.#requests])
       }).pipe(
         Effect.andThen(this.#handlers.disconnected(this.connection, reason)),

@@ -40,7 +40,11 @@ export const make = (options: {
   const depart = (connection: Connection, left: Member | undefined): Effect.Effect<void> =>
     left === undefined
       ? Effect.void
-      : Effect.andThen(announce(NotifyEvent.LeaveOffice, left), connection.leave(roomOf(left.officeId)))
+      : announce(NotifyEvent.LeaveOffice, left).pipe(
+        Effect.andThen(connection.leave(roomOf(left.officeId))),
+        // Whoever waits for an answer of this member shares no office with it any more.
+        Effect.andThen(connection.dropCalls)
+      )
 
   const join: Handler = (connection, payload) =>
     decodeJoin(payload.value).pipe(

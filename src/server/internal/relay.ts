@@ -48,31 +48,36 @@ export const make = (options: {
     if (session.role !== "agent") return refuse(onlyAgents)
     const found = yield* store.find(session.officeId, "computer", computer)
     const connection = found === undefined ? undefined : connections.get(found)
-    return connection ?? noSuchComputer(computer)
+    return connection === undefined ? noSuchComputer(computer) : { connection, agent: session.name! }
   })
 
   const toolCall = Effect.fnUntraced(function*(origin: Connection, payload: Carried) {
     const envelope = yield* decodeToolCall(payload.value)
-    const computer = yield* target(origin.sid, envelope.computer)
-    if ("args" in computer) return computer
-    const cancel = computer.notify(NotifyEvent.ToolCallCancel, { agent: envelope.agent, req_id: envelope.req_id })
+    const found = yield* target(origin.sid, envelope.computer)
+    if ("args" in found) return found
+    const { agent, connection } = found
+    const cancel = connection.notify(NotifyEvent.ToolCallCancel, { agent, req_id: envelope.req_id })
     const millis = Math.min(envelope.timeout * 1000 + deadlines.toolCallGrace, MAX_MILLIS)
-    return yield* computer.call(ClientEvent.ToolCall.name, payload, millis).pipe(
+    return yield* connection.call(ClientEvent.ToolCall.name, payload, millis).pipe(
       Effect.onInterrupt(() => cancel),
+      // The Computer may still be there when it is out of reach: it can have left the office.
       Effect.catch((failure: CallFailure) =>
-        failure === "disconnected"
-          ? Effect.succeed(noSuchComputer(envelope.computer))
-          : Effect.as(cancel, { args: Ack.value(ToolResult.timedOut(envelope.timeout)) })
+        Effect.as(
+          cancel,
+          failure === "disconnected"
+            ? noSuchComputer(envelope.computer)
+            : { args: Ack.value(ToolResult.timedOut(envelope.timeout)) }
+        )
       )
     )
   })
 
   const other = Effect.fnUntraced(function*(event: string, origin: Connection, payload: Carried) {
     const envelope = yield* decodeEnvelope(payload.value)
-    const computer = yield* target(origin.sid, envelope.computer)
-    if ("args" in computer) return computer
+    const found = yield* target(origin.sid, envelope.computer)
+    if ("args" in found) return found
     return yield* Effect.catch(
-      computer.call(event, payload, deadlines.other),
+      found.connection.call(event, payload, deadlines.other),
       (failure) => Effect.succeed(failure === "disconnected" ? noSuchComputer(envelope.computer) : timedOut(event))
     )
   })

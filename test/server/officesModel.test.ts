@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Effect, Formatter } from "effect"
+import { revisions } from "../../src/protocol/Revision.ts"
+import { commands, newTally, property } from "./support/officeModel.ts"
+import { mutants } from "./support/officeMutants.ts"
+import { bothRevisions } from "./support/officeServer.ts"
+
+// A failure prints the seed; A2C_MODEL_SEED=<seed> runs the same sequences again.
+const seed = process.env["A2C_MODEL_SEED"] ?? String(Date.now())
+const sequences = { seed, runs: 500, size: 60, maxShrinks: 2000 }
+
+/** What no run may be without; otherwise the sequences are too tame to prove anything. */
+const interesting = {
+  "0.4": ["join", "switch", "join again", "join name taken", "join 4101", "join 4106", "at once: join, join"],
+  "0.5": ["join", "switch", "join again", "join 4101", "join 4106", "at once: join, join 4101"]
+} as const
+const always = [
+  "join 400",
+  "join 403 role",
+  "join 403 name",
+  "leave",
+  "leave nothing",
+  "leave under a foreign id",
+  "list ok",
+  "list 4103",
+  "list 4104",
+  "call",
+  "call 4103",
+  "call 403",
+  "call 404",
+  "call, it is lost",
+  "call, it closes",
+  "call, it leaves",
+  "call, the caller goes",
+  "update",
+  "update unheard",
+  "cancel",
+  "cancel unheard",
+  "disconnect",
+  "reconnect"
+]
+
+describe("the Server keeps the rules of offices", () => {
+  for (const revision of bothRevisions) {
+    it.effect(`${revision.id}: in any sequence of commands`, () =>
+      Effect.gen(function*() {
+        const tally = newTally()
+        const result = yield* Arbitrary.checkEffect(commands, property(revision, {}, tally), sequences)
+        if (result._tag === "Falsified") {
+          assert.fail(
+            `seed ${seed}, falsified by:\n${Formatter.format(result.shrunkInput, { space: 2 })}\n${
+              Formatter.format(result.failure, { space: 2 })
+            }\nreplay: ${result.replay}`
+          )
+        }
+        assert.strictEqual(result._tag, "Passed")
+        for (const label of [...interesting[revision.id as "0.4" | "0.5"], ...always]) {
+          assert.isAbove(tally.labels.get(label) ?? 0, 0, `seed ${seed}: "${label}" never happened`)
+        }
+        assert.isAbove(tally.steps, 5000)
+        yield* Effect.sync(() => console.log(`offices ${revision.id}: ${tally.steps} steps, seed ${seed}`))
+      }), 120_000)
+  }
+})
+
+describe("the model test notices a Server that breaks a rule", () => {
+  for (const { options, revision, rule } of mutants) {
+    it.effect(`${revision}: ${rule}`, () =>
+      Effect.gen(function*() {
+        const result = yield* Arbitrary.checkEffect(commands, property(revisions[revision], options), sequences)
+        assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
+        assert(
+          result.failure._tag === "PropertyError" && typeof result.failure.error === "object",
+          String(Formatter.format(result.failure))
+        )
+        assert.isAtMost(result.shrunkInput.length, 5, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
+      }), 120_000)
+  }
+})
