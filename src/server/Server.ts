@@ -2,6 +2,7 @@
  * The hub: offices, who sits in them, and the relay between their members
  * (specification, room model and events).
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -72,11 +73,19 @@ export const layer = (
 
 const millis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))
 
+const rejected = (message: string) => SmcpError.make(new SmcpError.AuthenticationRejected({ message }))
+
+/** Whatever the authenticator does, the handshake is decided in time, and a defect stays inside. */
 const withDeadline = (authenticator: Authenticator["Service"], duration: Duration.Input) => (handshake: Handshake) =>
-  Effect.timeoutOrElse(authenticator.authenticate(handshake), {
-    duration,
-    orElse: () =>
-      Effect.fail(SmcpError.make(
-        new SmcpError.AuthenticationRejected({ message: "Authentication took too long; try again" })
-      ))
-  })
+  Effect.suspend(() => authenticator.authenticate(handshake)).pipe(
+    Effect.catchDefect((defect) =>
+      Effect.andThen(
+        Effect.logError("The Authenticator failed", Cause.die(defect)),
+        Effect.fail(rejected("Authentication failed"))
+      )
+    ),
+    Effect.timeoutOrElse({
+      duration,
+      orElse: () => Effect.fail(rejected("Authentication took too long; try again"))
+    })
+  )

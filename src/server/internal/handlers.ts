@@ -1,6 +1,7 @@
 /**
  * What the Server does with each event (specification, events).
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Ack from "../../protocol/Ack.ts"
@@ -34,6 +35,10 @@ export const make = (options: {
   const membershipOk: Reply = { args: Ack.membershipOk(revision) }
   const membershipRefused = (error: SmcpError.SmcpError): Reply => ({ args: Ack.membershipRefused(revision, error) })
 
+  // A peer that goes in the middle must not take half of a change with it: the store and the office would disagree.
+  const wholly = (change: Effect.Effect<void, SmcpError.SmcpError>): Effect.Effect<Reply> =>
+    Effect.uninterruptible(Effect.match(change, { onFailure: membershipRefused, onSuccess: () => membershipOk }))
+
   const announce = (event: typeof NotifyEvent.EnterOffice | typeof NotifyEvent.LeaveOffice, member: Member) =>
     transport.broadcast(roomOf(member.officeId), event, notificationOf(member), { except: member.sid })
 
@@ -56,7 +61,7 @@ export const make = (options: {
           Effect.andThen(announce(NotifyEvent.EnterOffice, entered.member))
         )
       ),
-      Effect.match({ onFailure: membershipRefused, onSuccess: () => membershipOk })
+      wholly
     )
 
   const leave: Handler = (connection, payload) =>
@@ -64,7 +69,7 @@ export const make = (options: {
       Effect.mapError((error) => badRequest(ServerEvent.LeaveOffice, error)),
       Effect.flatMap(() => store.leave(connection.sid)),
       Effect.flatMap((left) => depart(connection, left)),
-      Effect.match({ onFailure: membershipRefused, onSuccess: () => membershipOk })
+      wholly
     )
 
   const listRoom: Handler = Effect.fnUntraced(function*(connection, payload) {
@@ -109,24 +114,40 @@ export const make = (options: {
       )
   }
 
+  const failedReplies: Readonly<Record<ServerEvent.AckKind, Reply>> = {
+    membership: membershipRefused(internalError),
+    value: { args: Ack.failure(internalError) },
+    none: emptyReply
+  }
+
+  /** An entry of the table of handlers: whatever goes wrong inside, the peer is answered and learns nothing of it. */
+  const entry = (event: Ack.AckedEvent, handler: Handler): readonly [name: string, handler: Handler] => [
+    event.name,
+    (connection, payload) =>
+      Effect.catchDefect(
+        handler(connection, payload),
+        (defect) => Effect.as(Effect.logError(`${event.name} failed`, Cause.die(defect)), failedReplies[event.ack])
+      )
+  ]
+
   const relayed = relay.make(options)
   const handlers = new Map<string, Handler>([
-    [ServerEvent.JoinOffice.name, join],
-    [ServerEvent.LeaveOffice.name, leave],
-    [ServerEvent.ListRoom.name, listRoom],
-    [
-      ServerEvent.ToolCallCancel.name,
+    entry(ServerEvent.JoinOffice, join),
+    entry(ServerEvent.LeaveOffice, leave),
+    entry(ServerEvent.ListRoom, listRoom),
+    entry(
+      ServerEvent.ToolCallCancel,
       passOn(
         ServerEvent.ToolCallCancel,
         NotifyEvent.ToolCallCancel,
         (member, { req_id }) => ({ agent: member.name, req_id })
       )
-    ],
+    ),
     ...ServerEvent.inRevision(revision).filter(isUpdate).map((event) =>
-      [event.name, passOn(event, NotifyEvent.ofUpdate[event.name], (member) => ({ computer: member.name }))] as const
+      entry(event, passOn(event, NotifyEvent.ofUpdate[event.name], (member) => ({ computer: member.name })))
     ),
     ...ClientEvent.inRevision(revision).map((event) =>
-      [event.name, (connection: Connection, payload: Carried) => relayed(event.name, connection, payload)] as const
+      entry(event, (connection, payload) => relayed(event.name, connection, payload))
     )
   ])
 
@@ -139,6 +160,8 @@ export const make = (options: {
       Effect.flatMap(store.close(connection.sid), (left) => depart(connection, left))
   }
 }
+
+const internalError = SmcpError.make(new WireError.InternalError({}))
 
 const decodeJoin = Schema.decodeUnknownEffect(ServerEvent.JoinOffice.payload)
 const decodeLeave = Schema.decodeUnknownEffect(ServerEvent.LeaveOffice.payload)

@@ -86,7 +86,7 @@ const wrapped = <I, S>(
 export interface ConnectOptions {
   readonly auth?: Readonly<Record<string, unknown>>
   readonly headers?: Handshake["headers"]
-  /** Announced as `a2c_version`. Default: the Server's own. */
+  /** Announced as `a2c_version`. Default: the Server's own; an empty text announces none. */
   readonly version?: string
 }
 
@@ -125,10 +125,10 @@ export class Peer {
     yield* inner.open(
       {
         headers: options.headers ?? {},
-        query: { a2c_version: version },
+        query: version === "" ? {} : { a2c_version: version },
         auth: throughJson(options.auth ?? {}),
         address: "test",
-        version
+        version: version === "" ? undefined : version
       },
       {
         run: Effect.runForkWith(yield* Effect.context<never>()),
