@@ -196,6 +196,23 @@ export const losses: ReadonlyArray<Case> = [
       })
   ),
 
+  behaviour("interrupts a handler of the server that drops its own connection", (harness) =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const note = (entry: string) => Effect.sync(() => void log.push(entry))
+      const office = yield* serve(harness, {
+        receive: ({ close }) =>
+          Effect.onInterrupt(Effect.andThen(close, Effect.never), () =>
+            Effect.andThen(Effect.yieldNow, note("interrupted"))),
+        disconnected: () =>
+          note("disconnected")
+      })
+      const { client } = yield* meet(harness, office)
+      yield* expectReason("the call", "ConnectionLost", client.call(Ask, {}))
+      yield* Queue.take(office.departures)
+      yield* expectEqual("the order", log, ["interrupted", "disconnected"])
+    })),
+
   behaviour("interrupts the client's handler when the connection goes", (harness) =>
     Effect.gen(function*() {
       const office = yield* serve(harness)

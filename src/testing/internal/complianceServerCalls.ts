@@ -154,6 +154,29 @@ export const serverCalls: ReadonlyArray<Case> = [
     })),
 
   behaviour(
+    "drops the server's calls to a peer that stays, and their late answers",
+    (harness) =>
+      Effect.gen(function*() {
+        const office = yield* serve(harness)
+        const { client, connection } = yield* meet(harness, office)
+        const started = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        yield* client.handle(Order, (payload) =>
+          payload === "first"
+            ? Effect.as(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(gate)), "first")
+            : Effect.succeed(payload))
+        const first = failureOf("the call", connection.call(Order.name, { value: "first" }, LONG))
+        const call = yield* Effect.forkChild(first, { startImmediately: true })
+        yield* Deferred.await(started)
+        yield* connection.dropCalls
+        yield* expectEqual("the failure", yield* Fiber.join(call), "disconnected")
+        yield* Deferred.succeed(gate, undefined)
+        const next = yield* connection.call(Order.name, { value: "next" }, LONG)
+        yield* expectEqual("the next answer", next.args, ["next"])
+      })
+  ),
+
+  behaviour(
     "dispatches requests to a client in the order in which they were sent",
     (harness) =>
       Effect.gen(function*() {

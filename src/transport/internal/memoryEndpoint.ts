@@ -13,9 +13,7 @@ import * as SmcpError from "../../protocol/SmcpError.ts"
 import * as WireError from "../../protocol/WireError.ts"
 import type { Direction, Faults, PacketInfo } from "../MemoryTransport.ts"
 import type { CallFailure } from "../ServerTransport.ts"
-
-/** Runs an effect in the background; it starts before this returns. */
-export type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+import { type Run, runTracked } from "./trackedFiber.ts"
 
 /** What all connections of a hub share. */
 export interface Medium {
@@ -182,7 +180,7 @@ export class Endpoint {
   }
 
   #deliver(delivery: Effect.Effect<void>): void {
-    this.#track(this.#deliveries, this.#side.run(delivery))
+    this.#run(this.#deliveries, delivery)
   }
 
   readonly #deliverInOrder: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
@@ -216,19 +214,18 @@ export class Endpoint {
   }
 
   #answer({ args, event, id }: Packet & { readonly kind: "event" }): void {
-    const fiber = this.#side.run(Effect.suspend(() => this.#side.receive(event, args)))
-    if (id !== undefined) {
-      fiber.addObserver((exit) =>
-        this.#send({ kind: "ack", event, id, args: Exit.isSuccess(exit) ? exit.value : failed })
-      )
-    }
-    this.#track(this.#requests, fiber)
+    const answer = Effect.suspend(() => this.#side.receive(event, args))
+    this.#run(
+      this.#requests,
+      id === undefined ? answer : Effect.onExit(answer, (exit) =>
+        Effect.sync(() => {
+          this.#send({ kind: "ack", event, id, args: Exit.isSuccess(exit) ? exit.value : failed })
+        }))
+    )
   }
 
-  #track<A>(fibers: Set<Fiber.Fiber<A>>, fiber: Fiber.Fiber<A>): void {
-    fibers.add(fiber)
-    fiber.addObserver(() => {
-      fibers.delete(fiber)
+  #run<A>(fibers: Set<Fiber.Fiber<A>>, effect: Effect.Effect<A>): Fiber.Fiber<A> {
+    return runTracked(this.#side.run, fibers, effect, () => {
       if (this.isIdle) this.#medium.changed()
     })
   }

@@ -9,8 +9,9 @@ import type * as Ack from "../../protocol/Ack.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
 import type { Carried, Connection, Handlers, Handshake, Reply } from "../ServerTransport.ts"
-import { Endpoint, type Medium, type Run, type Side, throughJson } from "./memoryEndpoint.ts"
+import { Endpoint, type Medium, type Side, throughJson } from "./memoryEndpoint.ts"
 import * as refusedPeer from "./refusedPeer.ts"
+import { type Run, runTracked } from "./trackedFiber.ts"
 import * as versionGate from "./versionGate.ts"
 
 /** A connection that did not come about; `final` when trying again cannot help. */
@@ -43,14 +44,13 @@ export class MemoryServer {
 
   /** Lets a peer in or says why not. The check is the Server's own work and ends when it closes. */
   admit(handshake: Handshake): Effect.Effect<void, Refusal> {
-    return Effect.suspend(() => {
-      if (!this.#open) return unreachable
-      const checking = this.#admitting(this.#check(handshake))
-      return Effect.flatMap(
-        Effect.onInterrupt(Fiber.await(checking), () => Fiber.interrupt(checking)),
-        (exit) => this.#open && !Exit.hasInterrupts(exit) ? exit : unreachable
-      )
-    })
+    if (!this.#open) return unreachable
+    return Effect.acquireUseRelease(
+      Effect.sync(() => this.#admitting(this.#check(handshake))),
+      (checking) =>
+        Effect.flatMap(Fiber.await(checking), (exit) => this.#open && !Exit.hasInterrupts(exit) ? exit : unreachable),
+      (checking) => Fiber.interrupt(checking)
+    )
   }
 
   /** Opens the connection of a peer that was let in; returns the peer's end. */
@@ -105,13 +105,7 @@ export class MemoryServer {
   })
 
   #admitting<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const fiber = this.#run(effect)
-    this.#admissions.add(fiber)
-    fiber.addObserver(() => {
-      this.#admissions.delete(fiber)
-      this.#medium.changed()
-    })
-    return fiber
+    return runTracked(this.#run, this.#admissions as Set<Fiber.Fiber<A, E>>, effect, this.#medium.changed)
   }
 
   #check(handshake: Handshake): Effect.Effect<void, Refusal> {
