@@ -163,7 +163,7 @@ export class Peer {
 
   /** Sends an event with any arguments and waits for the arguments of its acknowledgement. */
   ask(event: string, ...args: Ack.Args): Effect.Effect<Ack.Args, CallFailure> {
-    return Effect.suspend(() => this.#end.request(event, throughJson(args), 1e9))
+    return Effect.suspend(() => this.#end.request(event, throughJson(args), 2 ** 31 - 1))
   }
 
   /** As {@link ask}, but dies when the connection goes. */
@@ -239,4 +239,5 @@ export const clientPayload = (computer: string, extra: Readonly<Record<string, u
 export type ClientEventName = (typeof ClientEvent.all)[number]["name"]
 
 /** The code of a flat error. */
-export const codeOf = (args: Ack.Args): unknown => (args[0] as { readonly code?: unknown } | undefined)?.code
+export const codeOf = (args: Ack.Args): number | undefined =>
+  (args[0] as { readonly code?: number } | null | undefined)?.code
