@@ -10,10 +10,9 @@ import type * as Http from "node:http"
 import { Server, type Socket } from "socket.io"
 import * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
-import * as SmcpError from "../protocol/SmcpError.ts"
-import * as WireError from "../protocol/WireError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
+import * as refusedPeer from "./internal/refusedPeer.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import type { CallFailure, Carried, Connection, Handlers, Handshake, Reply } from "./ServerTransport.ts"
 import { ServerTransport } from "./ServerTransport.ts"
@@ -116,15 +115,14 @@ const admit = (run: Run, handlers: Handlers, socket: Socket, next: (error?: Erro
     )
   ).addObserver((exit) => {
     if (Exit.isSuccess(exit)) return next()
-    const payload = SmcpError.toPayload(SmcpError.findOr(exit.cause, internalError))
+    const payload = refusedPeer.payloadOf(exit.cause)
     next(Object.assign(new Error(payload.message), { data: payload }))
   })
 }
 
 const lost: Effect.Effect<never, CallFailure> = Effect.fail("disconnected")
 const late: Effect.Effect<never, CallFailure> = Effect.fail("timeout")
-const internalError = SmcpError.make(new WireError.InternalError({}))
-const failed: Reply = { args: Ack.failure(internalError) }
+const failed: Reply = { args: Ack.failure(refusedPeer.internalError) }
 
 /** One Socket.IO socket as a {@link Connection}. Plain state and callbacks: this is the relay's hot path. */
 class Peer {
@@ -135,6 +133,7 @@ class Peer {
   readonly #calls = new Set<() => void>()
   readonly #requests = new Set<Fiber.Fiber<Reply>>()
   readonly #opening: Fiber.Fiber<void>
+  #closed = false
   #ending: Fiber.Fiber<void> | undefined
 
   constructor(socket: Socket, handlers: Handlers, run: Run) {
@@ -164,7 +163,7 @@ class Peer {
     this.#requests.add(fiber)
     fiber.addObserver((exit) => {
       this.#requests.delete(fiber)
-      if (ack === undefined || !this.#socket.connected) return
+      if (ack === undefined || this.#closed || !this.#socket.connected) return
       acknowledge(ack, Exit.isSuccess(exit) ? exit.value : failed)
     })
   }
@@ -211,6 +210,8 @@ class Peer {
   end(reason: string): Fiber.Fiber<void> {
     return this.#ending ??= this.#run(
       Effect.suspend(() => {
+        // Whoever still waits learns that the connection went, not that its interrupted request failed.
+        this.#closed = true
         this.#dropCalls()
         return Fiber.interruptAll([...this.#requests])
       }).pipe(

@@ -4,6 +4,7 @@
 import type { Socket } from "socket.io-client"
 import * as ErrorPayload from "../../protocol/ErrorPayload.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
+import * as refusedPeer from "./refusedPeer.ts"
 
 /** A failed attempt; `final` when trying again cannot help. */
 export interface Refusal {
@@ -20,7 +21,7 @@ export const refusalOf = (socket: Socket, url: string, cause: Error): Refusal =>
     return { error: SmcpError.fromPayload(body), final: true }
   }
   // Socket.IO gives up on a socket that the namespace refused, and only then.
-  if (!socket.active) return { error: denied(details), final: true }
+  if (!socket.active) return { error: refusedPeer.errorOf(details.data, details.message), final: true }
   const reason = describe(details.context?.statusText) ?? describe(details.description) ?? cause.message
   return {
     error: SmcpError.make(new SmcpError.NotConnected({ message: `Cannot reach the Server at ${url}: ${reason}` })),
@@ -37,13 +38,6 @@ interface ConnectError extends Error {
   readonly description?: unknown
   /** The request; its status text is the network error when no response came. */
   readonly context?: { readonly responseText?: string; readonly statusText?: unknown }
-}
-
-const denied = (details: ConnectError): SmcpError.SmcpError => {
-  if (ErrorPayload.is(details.data) && details.data.code !== 401 && details.data.code !== 403) {
-    return SmcpError.fromPayload(details.data)
-  }
-  return SmcpError.make(new SmcpError.AuthenticationRejected({ message: details.message }))
 }
 
 const describe = (description: unknown): string | undefined => {

@@ -7,15 +7,12 @@ import * as ErrorPayload from "../../protocol/ErrorPayload.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
 import * as WireError from "../../protocol/WireError.ts"
 
-const internalError = SmcpError.make(new WireError.InternalError({}))
+/** Something failed inside; the peer is not told what. */
+export const internalError = SmcpError.make(new WireError.InternalError({}))
 
 /** The flat error for a refused peer; what is not meant for it becomes 500. */
-export const payloadOf = (cause: Cause.Cause<SmcpError.SmcpError>): ErrorPayload.ErrorPayload => {
-  const error = SmcpError.findOr(cause, internalError)
-  return error.reason._tag === "AuthenticationRejected"
-    ? ErrorPayload.encode(new WireError.Unauthorized({ message: error.reason.message }))
-    : SmcpError.toPayload(error)
-}
+export const payloadOf = (cause: Cause.Cause<SmcpError.SmcpError>): ErrorPayload.ErrorPayload =>
+  SmcpError.toPayload(SmcpError.findOr(cause, internalError))
 
 /** The error behind a refusal; `message` is its text in case `data` is no flat error. */
 export const errorOf = (data: unknown, message: string): SmcpError.SmcpError =>
