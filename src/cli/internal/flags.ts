@@ -1,0 +1,88 @@
+/**
+ * Flags that several commands share. Each says in `--help` which environment
+ * variable stands in for it.
+ */
+import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
+import type * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Revision from "../../protocol/Revision.ts"
+
+/** The environment variable that stands in for a flag, for error messages. */
+export const environmentOf: Readonly<Record<string, string>> = {
+  url: "SMCP_URL",
+  office: "SMCP_OFFICE",
+  name: "SMCP_NAME",
+  config: "SMCP_CONFIG"
+}
+
+const isHttpUrl = (text: string): boolean => /^(https?|wss?):$/.test(URL.canParse(text) ? new URL(text).protocol : "")
+
+const notEmpty = (what: string) => Flag.filter<string>((text) => text.trim() !== "", () => `${what} must not be empty`)
+
+export const url: Flag.Flag<string> = Flag.String("url").pipe(
+  Flag.withAlias("u"),
+  Flag.withMetavar("<url>"),
+  Flag.withDescription("Where the Server is, http://host:port [env SMCP_URL]"),
+  Flag.withFallbackConfig(Config.String("SMCP_URL")),
+  Flag.filter(isHttpUrl, () => "Expected something like http://host:port")
+)
+
+export const office: Flag.Flag<string> = Flag.String("office").pipe(
+  Flag.withAlias("o"),
+  Flag.withMetavar("<id>"),
+  Flag.withDescription("The office to sit in; Agents and Computers of one office see each other [env SMCP_OFFICE]"),
+  Flag.withFallbackConfig(Config.String("SMCP_OFFICE")),
+  notEmpty("The office")
+)
+
+/** The name in the office, where the command needs one. */
+export const name: Flag.Flag<string> = Flag.String("name").pipe(
+  Flag.withAlias("n"),
+  Flag.withMetavar("<name>"),
+  Flag.withDescription("The name by which Agents call this Computer, unique in the office [env SMCP_NAME]"),
+  Flag.withFallbackConfig(Config.String("SMCP_NAME")),
+  notEmpty("The name")
+)
+
+/** The name in the office, where any will do. */
+export const agentName: Flag.Flag<string> = Flag.String("name").pipe(
+  Flag.withAlias("n"),
+  Flag.withMetavar("<name>"),
+  Flag.withDescription("The Agent's name in the office [env SMCP_NAME, default smcp-cli]"),
+  Flag.withFallbackConfig(Config.String("SMCP_NAME")),
+  Flag.withDefault("smcp-cli"),
+  notEmpty("The name")
+)
+
+export const apiKey: Flag.Flag<Option.Option<Redacted.Redacted>> = Flag.Redacted("api-key").pipe(
+  Flag.withMetavar("<key>"),
+  Flag.withDescription("The Server's key. Others on this machine can see arguments: prefer [env SMCP_API_KEY]"),
+  Flag.withFallbackConfig(Config.Redacted("SMCP_API_KEY")),
+  Flag.optional
+)
+
+export const revision: Flag.Flag<Revision.Revision> = Flag.Literals(
+  "revision",
+  Object.keys(Revision.revisions) as Array<Revision.RevisionId>
+).pipe(
+  Flag.withDescription(
+    "Revision of the protocol to speak; the Server's and the client's must be the same [default 0.4]"
+  ),
+  Flag.withDefault(Revision.defaultRevision.id),
+  Flag.map((id) => Revision.revisions[id])
+)
+
+export const json: Flag.Flag<boolean> = Flag.Boolean("json").pipe(
+  Flag.withDescription("Print JSON, one value a line"),
+  Flag.withDefault(false),
+  Flag.withoutNegation
+)
+
+export const exitWithStdin: Flag.Flag<boolean> = Flag.Boolean("exit-with-stdin").pipe(
+  Flag.withDescription(
+    "Also end when standard input ends, for a program that starts this one and may itself be killed"
+  ),
+  Flag.withDefault(false),
+  Flag.withoutNegation
+)
