@@ -148,7 +148,8 @@ class Peer {
       join: (room) => Effect.sync(() => void socket.join(room)),
       leave: (room) => Effect.sync(() => void socket.leave(room)),
       dropCalls: Effect.sync(() => this.#dropCalls()),
-      close: Effect.sync(() => void socket.disconnect(true))
+      // A handler may close its own connection in the very step that starts it, before its fiber is known here.
+      close: Effect.andThen(Effect.yieldNow, Effect.sync(() => void socket.disconnect(true)))
     }
     this.#opening = run(handlers.connected(this.connection))
     socket.onAny((event: string, ...args: Array<unknown>) => this.#receive(event, args))
