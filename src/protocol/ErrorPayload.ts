@@ -17,10 +17,10 @@ export type ErrorPayload = typeof ErrorPayload.Type
 /**
  * Whether a received value is a flat error: an object with an integer `code`
  * that is not a tool result (a result may carry a `code` of its own beside its
- * `content`).
+ * `content`). A number beyond the safe integers is no code.
  */
 export const is = (value: unknown): value is { readonly [key: string]: unknown; readonly code: number } =>
-  isRecord(value) && Number.isInteger(value["code"]) && !("content" in value)
+  isRecord(value) && Number.isSafeInteger(value["code"]) && !("content" in value)
 
 /** The flat payload of an error. */
 export const encode = (error: WireError.WireError): ErrorPayload => {
