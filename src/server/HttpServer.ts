@@ -2,6 +2,7 @@
  * The HTTP side of a Server that stands on its own: an `http.Server` that
  * listens, and the two pages a person or a load balancer asks for.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -54,7 +55,10 @@ export const layer = (options: Options = {}): Layer.Layer<HttpServer, SmcpError.
         Effect.sync(() => Http.createServer((request, response) => void run(answer(pages, request, response)))),
         close
       )
-      return { server, url: yield* listen(server, options.host ?? "127.0.0.1", options.port ?? 0) }
+      const url = yield* listen(server, options.host ?? "127.0.0.1", options.port ?? 0)
+      // One connection that cannot be accepted (no file descriptor left) must not end the process.
+      server.on("error", (error) => void run(Effect.logError(`The HTTP server on ${url} failed`, Cause.die(error))))
+      return { server, url }
     })
   )
 
@@ -63,16 +67,25 @@ const answer = (
   request: Http.IncomingMessage,
   response: Http.ServerResponse
 ): Effect.Effect<void> => {
-  const send = (status: number, body: object) =>
+  const send = (status: number, body: object, more: Http.OutgoingHttpHeaders = {}) =>
     Effect.sync(() => {
       const text = JSON.stringify(body) + "\n"
-      const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) }
+      const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text), ...more }
       response.writeHead(status, headers).end(request.method === "HEAD" ? undefined : text)
     })
   const page = pages.get(request.url?.split("?")[0] ?? "")
   if (page === undefined) return send(404, { code: 404, message: "Not found" })
-  if (request.method !== "GET" && request.method !== "HEAD") return send(405, { code: 405, message: "Use GET" })
-  return Effect.flatMap(page, (body) => send(200, body))
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return send(405, { code: 405, message: "Use GET" }, { Allow: "GET, HEAD" })
+  }
+  return Effect.catchDefect(
+    Effect.flatMap(page, (body) => send(200, body)),
+    (defect) =>
+      Effect.andThen(
+        Effect.logError(`${request.method} ${request.url} failed`, Cause.die(defect)),
+        send(500, { code: 500, message: "Internal error" })
+      )
+  )
 }
 
 const listen = (server: Http.Server, host: string, port: number): Effect.Effect<string, SmcpError.SmcpError> =>
@@ -83,7 +96,10 @@ const listen = (server: Http.Server, host: string, port: number): Effect.Effect<
       const { port: actual } = server.address() as AddressInfo
       resume(Effect.succeed(`http://${host.includes(":") ? `[${host}]` : host}:${actual}`))
     })
-    return Effect.sync(() => void server.off("error", onError))
+    return Effect.sync(() => {
+      // Looking the host up cannot be stopped; what it leads to can.
+      server.off("error", onError).on("error", () => {}).once("listening", () => server.close())
+    })
   })
 
 const hints: Readonly<Record<string, string>> = {
