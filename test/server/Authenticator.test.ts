@@ -47,7 +47,7 @@ const recording = () => {
     const annotations = fiber.getRef(References.CurrentLogAnnotations)
     lines.push(`${JSON.stringify(message)} ${JSON.stringify(annotations)} ${JSON.stringify(cause)}`)
   })
-  return { lines, layer: Logger.layer([logger]) }
+  return { lines, layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "All")) }
 }
 
 describe("Authenticator.layerApiKey", () => {
@@ -232,11 +232,7 @@ describe("keys stay secret", () => {
       const everything = JSON.stringify(told) + told.map(String).join() + lines.join("\n")
       assert.isAbove(lines.length, 3)
       for (const key of [KEY, WRONG]) assert.notInclude(everything, key)
-    }).pipe(
-      Effect.provide(serverLayer),
-      Effect.provide(layer),
-      Effect.provideService(References.MinimumLogLevel, "All")
-    )
+    }).pipe(Effect.provide(Layer.provideMerge(serverLayer, layer)))
   })
 
   it.effect("in memory as well", () => {
@@ -248,6 +244,6 @@ describe("keys stay secret", () => {
       )
       assert.isAbove(lines.length, 1)
       for (const key of [KEY, WRONG]) assert.notInclude(JSON.stringify(outcomes) + lines.join("\n"), key)
-    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "All"))
+    }).pipe(Effect.provide(layer))
   })
 })
