@@ -1,0 +1,105 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
+import { layer as layerOffice, Office, startServer } from "./support/office.ts"
+import {
+  configFile,
+  errorLine,
+  listing,
+  marked,
+  mcpServerEntry,
+  noneMarked,
+  smcp,
+  startSmcp,
+  temporaryFile
+} from "./support/smcp.ts"
+
+const anywhere = ["--url", "http://127.0.0.1:9", "--office", "o", "--name", "n"]
+
+describe("smcp computer", () => {
+  describe("a config file that cannot be used", () => {
+    it.live("is missing", () =>
+      Effect.gen(function*() {
+        const ended = yield* smcp(["computer", "--config", "/nowhere/mcp.json", ...anywhere])
+        assert.match(errorLine(ended), /no config file \/nowhere\/mcp\.json; check the path/)
+        assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
+      }))
+
+    it.live("is not JSON", () =>
+      Effect.gen(function*() {
+        const file = yield* temporaryFile("mcp.json", "{ \"mcpServers\": [")
+        const ended = yield* smcp(["computer", "--config", file, ...anywhere])
+        assert.match(errorLine(ended), /not valid JSON at line 1/)
+        assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
+      }))
+  })
+
+  it.live("says when the Server cannot be reached, and leaves no MCP server", () =>
+    Effect.gen(function*() {
+      const mark = randomUUID()
+      const config = yield* configFile({ raw: mcpServerEntry({}, mark) })
+      const ended = yield* smcp(["computer", "--config", config, ...anywhere])
+      assert.match(errorLine(ended), /Cannot reach the Server at http:\/\/127\.0\.0\.1:9.*ECONNREFUSED.*--url/)
+      assert.deepStrictEqual([ended.exitCode, ended.stdout], [6, ""])
+      yield* noneMarked(mark)
+    }))
+
+  layer(layerOffice, { excludeTestServices: true, timeout: "60 seconds" })("in an office", (it) => {
+    it.effect("joins with the MCP servers that start and says what is wrong with the others", () =>
+      Effect.gen(function*() {
+        const { env } = yield* Office
+        const mark = randomUUID()
+        const config = yield* configFile({
+          good: mcpServerEntry(listing("echo", "never"), mark),
+          wrong: { command: 3 },
+          absent: { command: "no-such-mcp-server" },
+          ends: mcpServerEntry({ exit: 3 }, mark),
+          babbles: mcpServerEntry({ banner: "hello\nworld\n", silent: true }, mark)
+        })
+        const computer = yield* startSmcp(["computer", "--config", config, "--name", "mixed", "--json"], env)
+        assert.deepStrictEqual(JSON.parse(yield* computer.firstLine), {
+          office: "office",
+          name: "mixed",
+          servers: 4,
+          ready: 1,
+          tools: 2
+        })
+        assert.isNotEmpty(marked(mark))
+        yield* computer.kill("SIGTERM")
+        const ended = yield* computer.ended
+        assert.strictEqual(ended.exitCode, 0)
+        assert.strictEqual(ended.stdout.trimEnd().split("\n").length, 1)
+        assert.match(ended.stderr, /WARN The server "wrong" was left out/)
+        assert.match(ended.stderr, /WARN The MCP server "absent" failed: .*"no-such-mcp-server".*was not found/)
+        assert.match(ended.stderr, /WARN The MCP server "ends" failed: .*exit code 3/)
+        assert.match(ended.stderr, /INFO The MCP server "good" is ready, with 2 tools/)
+        yield* noneMarked(mark)
+      }))
+
+    it.effect("is refused a name that is taken", () =>
+      Effect.gen(function*() {
+        const { env } = yield* Office
+        const ended = yield* smcp(["computer", "--config", yield* configFile({}), "--name", "laptop"], env)
+        assert.match(errorLine(ended), /'laptop' already exists.*--name/)
+        assert.deepStrictEqual([ended.exitCode, ended.stdout], [6, ""])
+      }))
+  })
+
+  it.live("ends with the reason when the Server that comes back refuses it", () =>
+    Effect.gen(function*() {
+      const { env, server, url } = yield* startServer
+      const mark = randomUUID()
+      const config = yield* configFile({ raw: mcpServerEntry({}, mark) })
+      const computer = yield* startSmcp(["computer", "--config", config, "--name", "n"], env)
+      assert.match(yield* computer.firstLine, /^Joined office office as n: 1 of 1 MCP servers ready, 1 tools$/)
+      yield* server.kill("SIGTERM")
+      yield* computer.stderrHas(/WARN The connection to the Server is lost/)
+      yield* server.ended
+      const { port } = new URL(url)
+      yield* startSmcp(["server", "--port", port, "--api-key", "k", "--revision", "0.5"])
+      const ended = yield* computer.ended
+      assert.match(errorLine(ended), /The Server speaks 0\.5\.0, this side 0\.4\.0: use --revision 0\.5/)
+      assert.strictEqual(ended.exitCode, 6)
+      yield* noneMarked(mark)
+    }), 60_000)
+})
