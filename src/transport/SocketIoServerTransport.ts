@@ -13,6 +13,7 @@ import * as Revision from "../protocol/Revision.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
 import * as refusedPeer from "./internal/refusedPeer.ts"
+import * as serverWrites from "./internal/serverWrites.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import type { CallFailure, Carried, Connection, Handlers, Handshake, Reply } from "./ServerTransport.ts"
 import { ServerTransport } from "./ServerTransport.ts"
@@ -74,6 +75,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
               void run(Effect.logWarning("Refused a handshake").pipe(Effect.annotateLogs({ ...refused })))
           })
           io.attach(gateway)
+          io.engine.on("connection", serverWrites.gather)
           return detach
         }),
         (detach) =>
@@ -130,7 +132,8 @@ class Peer {
   readonly #socket: Socket
   readonly #handlers: Handlers
   readonly #run: Run
-  readonly #calls = new Set<() => void>()
+  /** How to end each call to this peer, by the id of its acknowledgement. */
+  readonly #calls = new Map<number, (result: Effect.Effect<Reply, CallFailure>) => void>()
   readonly #requests = new Set<Fiber.Fiber<Reply>>()
   readonly #opening: Fiber.Fiber<void>
   #closed = false
@@ -152,13 +155,15 @@ class Peer {
       close: Effect.andThen(Effect.yieldNow, Effect.sync(() => void socket.disconnect(true)))
     }
     this.#opening = run(handlers.connected(this.connection))
-    socket.onAny((event: string, ...args: Array<unknown>) => this.#receive(event, args))
+    // A middleware that never goes on: nobody listens further down, so no tick and no emit is spent on it.
+    socket.use((packet: Array<unknown>) => this.#receive(packet))
   }
 
-  #receive(event: string, args: Array<unknown>): void {
-    const ack = takeAck(args)
-    const payload: Carried = args[0] instanceof carriedParser.CarriedText ? args[0] : { value: args[0] }
-    const handled = this.#handlers.receive(this.connection, event, payload)
+  #receive(packet: Array<unknown>): void {
+    const ack = takeAck(packet)
+    const [event, data] = packet
+    const payload: Carried = data instanceof carriedParser.CarriedText ? data : { value: data }
+    const handled = this.#handlers.receive(this.connection, event as string, payload)
     const opened = this.#opening.pollUnsafe() !== undefined
     const fiber = this.#run(opened ? handled : Effect.andThen(Fiber.await(this.#opening), handled))
     this.#requests.add(fiber)
@@ -174,37 +179,27 @@ class Peer {
       const socket = this.#socket
       if (!socket.connected) return resume(lost)
       const id = socket.nsp._ids
-      const forget = () => {
+      const end = (result: Effect.Effect<Reply, CallFailure>) => {
         clearTimeout(timer)
-        this.#calls.delete(gone)
-      }
-      const abandon = () => {
-        forget()
+        this.#calls.delete(id)
         // Socket.IO keeps the callback of an unanswered call for as long as the peer stays.
         pendingAcks(socket).delete(id)
-      }
-      const gone = () => {
-        abandon()
-        resume(lost)
+        resume(result)
       }
       // One fiber and one timer per call: Effect.sleep would cost another fiber on the hot path.
       // @effect-diagnostics-next-line globalTimersInEffect:off
-      const timer = setTimeout(() => {
-        abandon()
-        resume(late)
-      }, millis)
-      this.#calls.add(gone)
+      const timer = setTimeout(end, millis, late)
+      this.#calls.set(id, end)
       const data = payload instanceof carriedParser.CarriedText ? payload : payload.value
       socket.emit(event, data, (...args: Array<unknown>) => {
-        forget()
-        resume(Effect.succeed(args[0] instanceof carriedParser.ReplyText ? args[0] : { args }))
+        end(Effect.succeed(args[0] instanceof carriedParser.ReplyText ? args[0] : { args }))
       })
-      return Effect.sync(abandon)
+      return Effect.sync(() => end(lost))
     })
   }
 
   #dropCalls(): void {
-    for (const gone of [...this.#calls]) gone()
+    for (const end of [...this.#calls.values()]) end(lost)
   }
 
   /** Ends everything this peer has to do with, once. */

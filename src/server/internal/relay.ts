@@ -3,6 +3,7 @@
  * it came, returns the acknowledgement as it came. The hot path of the Server.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Ack from "../../protocol/Ack.ts"
 import { computerCallFields } from "../../protocol/AgentCall.ts"
@@ -28,8 +29,8 @@ export const refuse = (reason: SmcpError.Reason): Reply => ({ args: Ack.failure(
 
 const Envelope = Schema.Struct(computerCallFields)
 const ToolCallEnvelope = Schema.Struct({ ...computerCallFields, timeout: ToolCallReq.fields.timeout })
-const decodeEnvelope = Schema.decodeUnknownEffect(Envelope)
-const decodeToolCall = Schema.decodeUnknownEffect(ToolCallEnvelope)
+const readEnvelope = Schema.decodeUnknownResult(Envelope)
+const readToolCall = Schema.decodeUnknownResult(ToolCallEnvelope)
 
 // setTimeout takes no more; a longer delay would fire at once.
 const MAX_MILLIS = 2 ** 31 - 1
@@ -42,55 +43,62 @@ export const make = (options: {
 }) => {
   const { connections, deadlines, store } = options
 
-  const target = Effect.fnUntraced(function*(sid: string, computer: string) {
-    const session = yield* store.get(sid)
-    if (session?.officeId === undefined) return refuse(new WireError.NotInRoom({}))
-    if (session.role !== "agent") return refuse(onlyAgents)
-    const found = yield* store.find(session.officeId, "computer", computer)
-    const connection = found === undefined ? undefined : connections.get(found)
-    return connection === undefined ? noSuchComputer(computer) : { connection, agent: session.name! }
-  })
+  /** The reply of the Computer that is named in the envelope, or why there is none. */
+  const relayTo = (
+    origin: Connection,
+    computer: string,
+    call: (connection: Connection, agent: string) => Effect.Effect<Reply, CallFailure>
+  ): Effect.Effect<Reply, CallFailure> =>
+    Effect.flatMap(store.get(origin.sid), (session) => {
+      if (session?.officeId === undefined) return notInRoom
+      if (session.role !== "agent") return onlyAgents
+      return Effect.flatMap(store.find(session.officeId, "computer", computer), (found) => {
+        const connection = found === undefined ? undefined : connections.get(found)
+        return connection === undefined
+          ? Effect.succeed(noSuchComputer(computer))
+          : call(connection, session.name!)
+      })
+    })
 
-  const toolCall = Effect.fnUntraced(function*(origin: Connection, payload: Carried) {
-    const envelope = yield* decodeToolCall(payload.value)
-    const found = yield* target(origin.sid, envelope.computer)
-    if ("args" in found) return found
-    const { agent, connection } = found
-    const cancel = connection.notify(NotifyEvent.ToolCallCancel, { agent, req_id: envelope.req_id })
-    const millis = Math.min(envelope.timeout * 1000 + deadlines.toolCallGrace, MAX_MILLIS)
-    return yield* connection.call(ClientEvent.ToolCall.name, payload, millis).pipe(
-      Effect.onInterrupt(() => cancel),
-      // The Computer may still be there when it is out of reach: it can have left the office.
-      Effect.catch((failure: CallFailure) =>
-        Effect.as(
-          cancel,
-          failure === "disconnected"
-            ? noSuchComputer(envelope.computer)
-            : { args: Ack.value(ToolResult.timedOut(envelope.timeout)) }
+  const toolCall = (origin: Connection, payload: Carried): Effect.Effect<Reply> => {
+    const read = readToolCall(payload.value)
+    if (Result.isFailure(read)) return Effect.succeed(malformed(ClientEvent.ToolCall.name, read.failure))
+    const { computer, req_id, timeout } = read.success
+    const millis = Math.min(timeout * 1000 + deadlines.toolCallGrace, MAX_MILLIS)
+    return Effect.catch(
+      relayTo(origin, computer, (connection, agent) =>
+        // However the wait ends without an answer, the Computer is told to stop: it may still be there, out of reach.
+        Effect.onError(
+          connection.call(ClientEvent.ToolCall.name, payload, millis),
+          () => connection.notify(NotifyEvent.ToolCallCancel, { agent, req_id })
+        )),
+      (failure) =>
+        Effect.succeed(
+          failure === "disconnected" ? noSuchComputer(computer) : { args: Ack.value(ToolResult.timedOut(timeout)) }
         )
-      )
     )
-  })
+  }
 
-  const other = Effect.fnUntraced(function*(event: string, origin: Connection, payload: Carried) {
-    const envelope = yield* decodeEnvelope(payload.value)
-    const found = yield* target(origin.sid, envelope.computer)
-    if ("args" in found) return found
-    return yield* Effect.catch(
-      found.connection.call(event, payload, deadlines.other),
-      (failure) => Effect.succeed(failure === "disconnected" ? noSuchComputer(envelope.computer) : timedOut(event))
+  const other = (event: string, origin: Connection, payload: Carried): Effect.Effect<Reply> => {
+    const read = readEnvelope(payload.value)
+    if (Result.isFailure(read)) return Effect.succeed(malformed(event, read.failure))
+    const { computer } = read.success
+    return Effect.catch(
+      relayTo(origin, computer, (connection) => connection.call(event, payload, deadlines.other)),
+      (failure) => Effect.succeed(failure === "disconnected" ? noSuchComputer(computer) : timedOut(event))
     )
-  })
+  }
 
   return (event: string, origin: Connection, payload: Carried): Effect.Effect<Reply> =>
-    Effect.catchTag(
-      event === ClientEvent.ToolCall.name ? toolCall(origin, payload) : other(event, origin, payload),
-      "SchemaError",
-      (error) => Effect.succeed(malformed(event, error))
+    Effect.suspend(() =>
+      event === ClientEvent.ToolCall.name ? toolCall(origin, payload) : other(event, origin, payload)
     )
 }
 
-const onlyAgents = new WireError.Forbidden({ message: "Only agents may issue client:* calls" })
+const notInRoom = Effect.succeed(refuse(new WireError.NotInRoom({})))
+const onlyAgents = Effect.succeed(
+  refuse(new WireError.Forbidden({ message: "Only agents may issue client:* calls" }))
+)
 
 const noSuchComputer = (computerName: string): Reply =>
   refuse(new WireError.NotFound({ message: `Computer with name '${computerName}' not found`, computerName }))

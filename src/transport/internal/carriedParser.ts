@@ -42,7 +42,7 @@ const BINARY_ACK = 54 // "6"
 
 // Packet type, namespace, and an id that a double holds exactly.
 const head = /^[23](?:(\/[^,]*),)?(\d{0,15})(?=\[)/
-const relayed = /\["(client:[a-z_]+)",/y
+const relayed = /^2(?:(\/[^,]*),)?(\d{0,15})\["(client:[a-z_]+)",/
 const attachments = /^([56])(\d{1,2})-/
 const eventName = /\["([^"\\]*)"/y
 
@@ -77,15 +77,12 @@ export class Decoder extends parser.Decoder {
   }
 
   #event(packet: string): boolean {
-    const match = head.exec(packet)
-    if (match === null) return false
-    relayed.lastIndex = match[0].length
-    const event = relayed.exec(packet)
-    if (event === null || !packet.endsWith("]")) return false
-    const text = packet.slice(relayed.lastIndex, -1)
+    const match = relayed.exec(packet)
+    if (match === null || !packet.endsWith("]")) return false
+    const text = packet.slice(match[0].length, -1)
     const value = parse(text)
     if (value === undefined) return false
-    this.#emitEvent(match, event[1]!, new CarriedText(text, value))
+    this.#emitEvent(match, match[3]!, new CarriedText(text, value))
     return true
   }
 
