@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { layer as layerOffice, Office } from "./support/office.ts"
-import { configFile, errorLine, smcp, startSmcp, temporaryFile } from "./support/smcp.ts"
+import { configFile, errorLine, hasTerminal, smcp, startInTerminal, startSmcp, temporaryFile } from "./support/smcp.ts"
 
 const run = (...args: ReadonlyArray<string>) => Effect.flatMap(Office, ({ env }) => smcp(["agent", ...args], env))
 
@@ -91,6 +91,19 @@ describe("smcp agent", () => {
         assert.deepStrictEqual([ended.exitCode, ended.stdout], [5, ""])
         yield* computer.stderrHas(/INFO The Agent cancels a call/)
         assert.strictEqual((yield* call("slow__cancelled")).stdout, "1\n")
+      }))
+
+    it.effect("shows in a terminal that it waits, and takes Ctrl-C", (context) =>
+      Effect.gen(function*() {
+        if (!hasTerminal) return context.skip("needs python3 for a terminal")
+        const { env } = yield* Office
+        const agent = yield* startInTerminal(["agent", "call", "--computer", "laptop", "--tool", "slow__slow"], env)
+        yield* agent.stdoutHas(/Waiting for slow__slow \(Ctrl-C cancels\) 1 s/)
+        agent.stdin.write("\u0003")
+        const ended = yield* agent.ended
+        // oxlint-disable-next-line no-control-regex -- what a terminal is told is what this is about
+        assert.match(ended.stdout, /\u001b\[K(\^C)?.*smcp: Cancelled: the Computer stopped the call/s)
+        assert.strictEqual(ended.exitCode, 5)
       }))
 
     it.effect("watches the office until Ctrl-C", () =>

@@ -1,5 +1,5 @@
 import { Deferred, Effect, type Scope } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -38,13 +38,27 @@ const cleanEnvironment = (): NodeJS.ProcessEnv =>
   )
 
 /** Starts `smcp`; it is killed with the scope. */
-export const startSmcp = Effect.fnUntraced(function*(
-  args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>> = {}
+export const startSmcp = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  startProcess([...smcpCommand, ...args], env)
+
+const PTY = `
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+`
+
+/** Whether this machine can run a command in a terminal. */
+export const hasTerminal = spawnSync("python3", ["-c", "import pty"]).status === 0
+
+/** Starts `smcp` in a terminal of its own: what is written to its stdin is typed, stdout is what is shown. */
+export const startInTerminal = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  startProcess(["python3", "-c", PTY, ...smcpCommand, ...args], { TERM: "xterm", ...env })
+
+const startProcess = Effect.fnUntraced(function*(
+  [command = "", ...args]: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>
 ): Effect.fn.Return<Smcp, never, Scope.Scope> {
-  const [command, ...before] = smcpCommand
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => spawn(command, [...before, ...args], { env: { ...cleanEnvironment(), ...env }, stdio: "pipe" })),
+    Effect.sync(() => spawn(command, args, { env: { ...cleanEnvironment(), ...env }, stdio: "pipe" })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
   let stdout = ""
@@ -56,7 +70,7 @@ export const startSmcp = Effect.fnUntraced(function*(
   child.on("close", (exitCode, signal) => {
     Deferred.doneUnsafe(ended, Effect.succeed({ exitCode, signal, stdout, stderr }))
   })
-  const said = () => `smcp ${args.join(" ")}\nstdout: ${stdout}\nstderr: ${stderr}`
+  const said = () => `${args.join(" ")}\nstdout: ${stdout}\nstderr: ${stderr}`
   const within = <A>(self: Effect.Effect<A>): Effect.Effect<A> =>
     Effect.timeoutOrElse(self, {
       duration: "25 seconds",
