@@ -46,7 +46,7 @@ describe("a Server, a Computer and Agents, each a process of its own", () => {
       const late = yield* smcp(agent("echo"), env)
       assert.match(errorLine(late), /'laptop' not found/)
       assert.strictEqual(late.exitCode, 1)
-    }), 60_000)
+    }))
 
   it.live("end a call at once when the Computer is killed, and no MCP server is left", () =>
     Effect.gen(function*() {
@@ -58,7 +58,7 @@ describe("a Server, a Computer and Agents, each a process of its own", () => {
       assert.match(errorLine(ended), /laptop/)
       assert.strictEqual(ended.exitCode, 1)
       yield* noneMarked(mark)
-    }), 60_000)
+    }))
 
   it.live("end a call at once when the Server is killed, and say that it may have run", () =>
     Effect.gen(function*() {
@@ -69,7 +69,7 @@ describe("a Server, a Computer and Agents, each a process of its own", () => {
       const ended = yield* calling.ended
       assert.match(errorLine(ended), /connection was lost.*may have run/)
       assert.strictEqual(ended.exitCode, 1)
-    }), 60_000)
+    }))
 })
 
 /** Waits until the Server counts an Agent, and a moment for its call. */

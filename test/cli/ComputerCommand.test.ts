@@ -101,5 +101,5 @@ describe("smcp computer", () => {
       assert.match(errorLine(ended), /The Server speaks 0\.5\.0, this side 0\.4\.0: use --revision 0\.5/)
       assert.strictEqual(ended.exitCode, 6)
       yield* noneMarked(mark)
-    }), 60_000)
+    }))
 })

@@ -51,13 +51,13 @@ describe("smcp demo", () => {
     Effect.gen(function*() {
       const { exitCode } = yield* interrupted((demo) => demo.kill("SIGINT"))
       assert.strictEqual(exitCode, 130)
-    }), 60_000)
+    }))
 
   it.live("leaves nothing even when it is killed", () =>
     Effect.gen(function*() {
       const { signal } = yield* interrupted((demo) => demo.kill("SIGKILL"))
       assert.strictEqual(signal, "SIGKILL")
-    }), 60_000)
+    }))
 
   it.live("has no colour with NO_COLOR", (context) =>
     Effect.gen(function*() {
@@ -68,5 +68,5 @@ describe("smcp demo", () => {
       yield* coloured.kill("SIGTERM")
       const plain = yield* startInTerminal(["demo"], { NO_COLOR: "1" })
       yield* plain.stdoutHas(/\n1 {2}A Server/)
-    }), 60_000)
+    }))
 })

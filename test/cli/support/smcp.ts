@@ -1,3 +1,4 @@
+import { vi } from "@effect/vitest"
 import { Deferred, Effect, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -5,12 +6,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { eventually, isAlive } from "../../computer/support/processes.ts"
+import { builtMain } from "./build.ts"
 
-const main = fileURLToPath(new URL("../../../src/cli/Main.ts", import.meta.url))
+// Each test starts processes, and they are slow on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
+
 const rawMcpServer = fileURLToPath(new URL("../../computer/support/rawMcpServer.mjs", import.meta.url))
 
-/** How this checkout is run from its sources. */
-export const smcpCommand = [process.execPath, "--import", import.meta.resolve("tsx"), main] as const
+/** How this checkout is run. */
+const smcpCommand = [process.execPath, builtMain] as const
 
 export interface Ended {
   readonly exitCode: number | null
@@ -19,7 +23,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** A running `smcp`. Every wait has a deadline of 25 seconds. */
+/** A running `smcp`. Every wait has a deadline of 40 seconds. */
 export interface Smcp {
   readonly pid: number
   readonly firstLine: Effect.Effect<string>
@@ -73,7 +77,7 @@ const startProcess = Effect.fnUntraced(function*(
   const said = () => `${args.join(" ")}\nstdout: ${stdout}\nstderr: ${stderr}`
   const within = <A>(self: Effect.Effect<A>): Effect.Effect<A> =>
     Effect.timeoutOrElse(self, {
-      duration: "25 seconds",
+      duration: "40 seconds",
       orElse: () => Effect.die(new Error(`Waited too long for ${said()}`))
     })
   const until = (condition: () => boolean) =>
