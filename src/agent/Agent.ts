@@ -95,7 +95,8 @@ export const layer = (options: Options): Layer.Layer<Agent, SmcpError> => {
   const credentials = options.credentials ??
     (apiKey === undefined ? undefined : Effect.sync(() => ({ token: Redacted.value(apiKey) })))
   return layerNoDeps(options).pipe(
-    Layer.provide(Membership.layer),
+    // A seat belongs to one transport: shared by reference, two roles in one program would get one seat.
+    Layer.provide(Layer.fresh(Membership.layer)),
     Layer.provide(SocketIoTransport.layer({ ...options, credentials }))
   )
 }

@@ -84,7 +84,8 @@ export const layerOnTransport = (
   options: SeatOptions & McpManager.McpManagerOptions
 ): Layer.Layer<Services, SmcpError.SmcpError, Transport> =>
   layerNoDeps(options).pipe(
-    Layer.provideMerge(Layer.mergeAll(ToolRegistry.layer, Membership.layer)),
+    // Both belong to this Computer: shared by reference, two roles in one program would get one of each.
+    Layer.provideMerge(Layer.mergeAll(Layer.fresh(ToolRegistry.layer), Layer.fresh(Membership.layer))),
     Layer.provideMerge(McpManager.layer(options))
   )
 

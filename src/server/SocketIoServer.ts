@@ -28,5 +28,6 @@ export const layer = (
       ({ server }) => SocketIoServerTransport.layer({ ...options, server })
     ))),
     Layer.provideMerge(HttpServer.layer(options)),
-    Layer.provideMerge(SessionStore.layerMemory)
+    // Shared by reference, two Servers in one program would have one set of offices.
+    Layer.provideMerge(Layer.fresh(SessionStore.layerMemory))
   )
