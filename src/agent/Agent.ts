@@ -94,14 +94,15 @@ export const layer = (options: Options): Layer.Layer<Agent, SmcpError> => {
   const { apiKey } = options
   const credentials = options.credentials ??
     (apiKey === undefined ? undefined : Effect.sync(() => ({ token: Redacted.value(apiKey) })))
-  return layerNoDeps(options).pipe(
-    // A seat belongs to one transport: shared by reference, two roles in one program would get one seat.
-    Layer.provide(Layer.fresh(Membership.layer)),
-    Layer.provide(SocketIoTransport.layer({ ...options, credentials }))
-  )
+  return layerOnTransport(options).pipe(Layer.provide(SocketIoTransport.layer({ ...options, credentials })))
 }
 
-/** Takes the seat on any transport. */
+/** Takes a seat of its own on any `Transport`. */
+export const layerOnTransport = (seat: SeatOptions): Layer.Layer<Agent, SmcpError, Transport> =>
+  // A seat belongs to one transport: shared by reference, two roles in one program would get one seat.
+  layerNoDeps(seat).pipe(Layer.provide(Layer.fresh(Membership.layer)))
+
+/** The Agent alone. */
 export const layerNoDeps = (
   seat: SeatOptions
 ): Layer.Layer<Agent, SmcpError, Transport | Membership.Membership> => Layer.effect(Agent, make(seat))

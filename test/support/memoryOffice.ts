@@ -15,7 +15,6 @@ import type { CallToolResult, SmcpTool, ToolCallReq } from "../../src/protocol/T
 import * as Authenticator from "../../src/server/Authenticator.ts"
 import * as Server from "../../src/server/Server.ts"
 import * as SessionStore from "../../src/server/SessionStore.ts"
-import * as Membership from "../../src/transport/Membership.ts"
 import * as MemoryTransport from "../../src/transport/MemoryTransport.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
 
@@ -66,8 +65,7 @@ export const layerAgent = (
   name = "A",
   revision: Revision.RevisionId = "0.4"
 ): Layer.Layer<Agent.Agent, SmcpError> =>
-  Agent.layerNoDeps({ office: "R", name }).pipe(
-    Layer.provide(Membership.layer),
+  Agent.layerOnTransport({ office: "R", name }).pipe(
     Layer.provide(MemoryTransport.layerClient(hub, options(revision)))
   )
 
