@@ -13,7 +13,7 @@ import { startServer } from "./ServerProcess.ts"
 import { echoProgram, makeEchoServer } from "./servers/echoMcp.ts"
 import { connectPairs, payloadOf } from "./ThinPeers.ts"
 
-type Plan = Omit<RelayPlan, "warmUpCalls">
+type Plan = Omit<RelayPlan, "warmUpMillis">
 
 export interface StackCondition {
   readonly size: number
@@ -116,8 +116,9 @@ export const runStackBench = async (
 
 /** The p50 of each caller: the median over all rounds, everyone having a turn in each round. */
 const inTurns = async (plan: Plan, callers: ReadonlyArray<Caller>): Promise<ReadonlyArray<number>> => {
-  // Several at a time: compiled code takes some thousand calls.
-  for (const caller of callers) await closedLoop([caller], 16, plan.warmUpMillis)
+  for (const caller of callers) {
+    for (let calls = 0; calls < plan.warmUpCalls;) calls += (await closedLoop([caller], 16, 100)).calls
+  }
   const samples: Array<Array<number>> = callers.map(() => [])
   for (let round = 0; round < plan.rounds; round++) {
     for (const [index, caller] of callers.entries()) {

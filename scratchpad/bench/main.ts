@@ -28,8 +28,8 @@ const relayPlan = flags.quick
   ? { rounds: 3, roundMillis: 350, warmUpMillis: 250, warmUpCalls: 15_000 }
   : { rounds: 7, roundMillis: 1000, warmUpMillis: 700, warmUpCalls: 40_000 }
 const stackPlan = flags.quick
-  ? { rounds: 3, roundMillis: 150, warmUpMillis: 400 }
-  : { rounds: 5, roundMillis: 400, warmUpMillis: 1200 }
+  ? { rounds: 3, roundMillis: 150, warmUpCalls: 800 }
+  : { rounds: 5, roundMillis: 400, warmUpCalls: 5000 }
 
 const relay: RelayReport | undefined = flags.only === "stack" ? undefined : await runRelayBench(relayPlan, {
   body,

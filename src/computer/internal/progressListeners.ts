@@ -1,4 +1,4 @@
-import { Cause, Duration, Effect, Exit, Fiber, Queue, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import type { Progress } from "../McpClient.ts"
 
 /** More than this that waits for a slow listener is dropped, oldest first. */
@@ -31,7 +31,7 @@ const readProgress = (params: Readonly<Record<string, unknown>>): Progress | und
 }
 
 export const makeProgressListeners = (): ProgressListeners => {
-  const queues = new Map<unknown, Queue.Queue<Progress, Cause.Done>>()
+  const inboxes = new Map<unknown, (progress: Progress) => void>()
   let tokens = 0
 
   const listen = Effect.fnUntraced(function*<A, E>(
@@ -39,40 +39,49 @@ export const makeProgressListeners = (): ProgressListeners => {
     onProgress: (progress: Progress) => Effect.Effect<void>
   ): Effect.fn.Return<A, E> {
     const token = `a2c-${++tokens}`
-    const queue = yield* Queue.sliding<Progress, Cause.Done>(BUFFERED)
-    const consumer = yield* Stream.fromQueue(queue).pipe(
-      Stream.runForEach((progress) =>
-        Effect.suspend(() => onProgress(progress)).pipe(
-          Effect.catchCauseIf(
-            (cause) => !Cause.hasInterruptsOnly(cause),
-            (cause) => Effect.logWarning("A progress listener failed", cause)
-          )
-        )
-      ),
-      Effect.forkChild({ startImmediately: true })
-    )
-    queues.set(token, queue)
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+    const waiting: Array<Progress> = []
+    // most calls report nothing: a reader runs only while something waits
+    let reader: Fiber.Fiber<void> | undefined
+    let reading = false
+    const read = Effect.whileLoop({
+      while: () => waiting.length > 0,
+      body: () => report(onProgress, waiting.shift()!),
+      step: () => {}
+    }).pipe(Effect.ensuring(Effect.sync(() => {
+      reading = false
+    })))
+    inboxes.set(token, (progress) => {
+      if (waiting.push(progress) > BUFFERED) waiting.shift()
+      if (reading) return
+      reading = true
+      reader = run(read)
+    })
     return yield* call(token).pipe(
       Effect.onExit((exit) => {
-        if (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return Effect.void
-        Queue.endUnsafe(queue)
-        return Effect.interruptible(Fiber.await(consumer)).pipe(Effect.timeoutOption(DRAIN))
+        inboxes.delete(token)
+        const hurry = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
+        return reader === undefined || hurry
+          ? Effect.void
+          : Effect.interruptible(Fiber.await(reader)).pipe(Effect.timeoutOption(DRAIN), Effect.asVoid)
       }),
-      Effect.ensuring(
-        Effect.suspend(() => {
-          queues.delete(token)
-          return Fiber.interrupt(consumer)
-        })
-      )
+      Effect.ensuring(Effect.suspend(() => reader === undefined ? Effect.void : Fiber.interrupt(reader)))
     )
   })
 
   return {
     deliver: (params) => {
       const progress = readProgress(params)
-      const queue = queues.get(params["progressToken"])
-      if (progress !== undefined && queue !== undefined) Queue.offerUnsafe(queue, progress)
+      if (progress !== undefined) inboxes.get(params["progressToken"])?.(progress)
     },
     listen
   }
 }
+
+const report = (onProgress: (progress: Progress) => Effect.Effect<void>, progress: Progress): Effect.Effect<void> =>
+  Effect.suspend(() => onProgress(progress)).pipe(
+    Effect.catchCauseIf(
+      (cause) => !Cause.hasInterruptsOnly(cause),
+      (cause) => Effect.logWarning("A progress listener failed", cause)
+    )
+  )

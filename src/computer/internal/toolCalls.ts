@@ -41,7 +41,7 @@ export const makeToolCalls = Effect.fnUntraced(function*(): Effect.fn.Return<Too
         SmcpError.make(new WireError.BadRequest({ message: `A call with req_id "${request.req_id}" is still running` }))
       )
     }
-    const fiber = yield* FiberMap.run(running, request.req_id, call(request, route))
+    const fiber = yield* FiberMap.run(running, request.req_id, call(request, route), { startImmediately: true })
     const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
     if (Exit.isSuccess(exit)) return exit.value
     if (cancelled.has(fiber)) return ToolResult.cancelled
