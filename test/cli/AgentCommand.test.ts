@@ -89,7 +89,7 @@ describe("smcp agent", () => {
         const ended = yield* agent.ended
         assert.match(errorLine(ended), /Cancelled: the Computer stopped the call and confirmed it after \d+ ms/)
         assert.deepStrictEqual([ended.exitCode, ended.stdout], [5, ""])
-        yield* computer.stderrHas(/INFO The Agent cancels a call/)
+        yield* computer.stderrHas(/INFO cancelled slow__slow/)
         assert.strictEqual((yield* call("slow__cancelled")).stdout, "1\n")
       }))
 

@@ -57,9 +57,8 @@ const run = Effect.fnUntraced(function*({ exitWithStdin, json, name, office }: O
   const manager = yield* McpManager.McpManager
   const registry = yield* ToolRegistry.ToolRegistry
   const membership = yield* Membership.Membership
-  const { changes, notifications } = yield* Transport
+  const { changes } = yield* Transport
   yield* Effect.forkScoped(logConnection(changes), { startImmediately: true })
-  yield* Effect.forkScoped(logCancels(notifications), { startImmediately: true })
   yield* Effect.timeoutOption(manager.ready, START_PATIENCE)
   const states = yield* manager.states
   const ready = states.filter(({ state }) => state._tag === "Ready").length
@@ -85,12 +84,6 @@ const logDiagnostics = (registry: ToolRegistry.ToolRegistry["Service"]) => {
     }, { discard: true }))
   )
 }
-
-const logCancels = (notifications: Transport["Service"]["notifications"]): Effect.Effect<void> =>
-  Stream.runForEach(notifications, (notification) =>
-    notification.event === "notify:tool_call_cancel"
-      ? Effect.annotateLogs(Effect.logInfo("The Agent cancels a call"), { req_id: notification.payload.req_id })
-      : Effect.void)
 
 /** Fails when the Server does not give the seat back after a reconnect. */
 const seatLost = ({ changes }: Membership.Membership["Service"]) =>

@@ -44,7 +44,10 @@ export const makeToolCalls = Effect.fnUntraced(function*(): Effect.fn.Return<Too
     const fiber = yield* FiberMap.run(running, request.req_id, call(request, route), { startImmediately: true })
     const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
     if (Exit.isSuccess(exit)) return exit.value
-    if (cancelled.has(fiber)) return ToolResult.cancelled
+    if (cancelled.has(fiber)) {
+      yield* Effect.annotateLogs(Effect.logInfo(`cancelled ${request.tool_name}`), { req_id: request.req_id })
+      return ToolResult.cancelled
+    }
     if (Cause.hasInterruptsOnly(exit.cause)) return ToolResult.executionFailed("the Computer is shutting down")
     yield* Effect.logError(`The call of ${request.tool_name} died`, exit.cause)
     return ToolResult.executionFailed("internal error")

@@ -31,6 +31,7 @@ interface Engine {
 /** Gathers the writes of a connection from now on, once for each. What is due goes out at the end of the tick, in its order. */
 export const gather = (connection: Socket["conn"]): void => {
   const engine = connection as unknown as Engine
+  if (typeof engine.flush !== "function" || !Array.isArray(engine.writeBuffer)) return
   const flush = engine.flush.bind(engine)
   let due = false
   const flushNow = () => {
