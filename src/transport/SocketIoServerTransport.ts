@@ -82,7 +82,6 @@ export const make = Effect.fnUntraced(function*(options: Options) {
           Effect.gen(function*() {
             detach()
             yield* Fiber.awaitAll([...peers].map((peer) => peer.end("server shutting down")))
-            io.disconnectSockets(true)
             // io.close() would close the HTTP server as well, which belongs to somebody else.
             yield* Effect.sync(() => io.engine.close())
           })
