@@ -7,7 +7,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import type { SessionInfo } from "../protocol/Office.ts"
@@ -18,7 +17,7 @@ import type { SmcpError } from "../protocol/SmcpError.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
-import { type ConnectionState, type Credentials, Transport } from "../transport/Transport.ts"
+import { type ConnectionState, Transport } from "../transport/Transport.ts"
 import * as AgentTool from "./AgentTool.ts"
 import * as Catalog from "./Catalog.ts"
 import * as OfficeEvent from "./OfficeEvent.ts"
@@ -33,12 +32,7 @@ export interface SeatOptions {
 }
 
 /** Options of {@link layer}. */
-export interface Options extends SeatOptions, Omit<SocketIoTransport.Options, "credentials"> {
-  /** Sent as `auth.token`. Shorthand for `credentials`. */
-  readonly apiKey?: Redacted.Redacted<string> | undefined
-  /** The `auth` object of the handshake, asked again at every reconnect. */
-  readonly credentials?: Credentials | undefined
-}
+export interface Options extends SeatOptions, SocketIoTransport.Options {}
 
 /** One tool call. */
 export interface ToolCall {
@@ -90,12 +84,8 @@ export class Agent extends Context.Service<Agent, {
 }>()("a2c-smcp/agent/Agent") {}
 
 /** Connects over Socket.IO and takes the seat; building it fails with what the Server refused. */
-export const layer = (options: Options): Layer.Layer<Agent, SmcpError> => {
-  const { apiKey } = options
-  const credentials = options.credentials ??
-    (apiKey === undefined ? undefined : Effect.sync(() => ({ token: Redacted.value(apiKey) })))
-  return layerOnTransport(options).pipe(Layer.provide(SocketIoTransport.layer({ ...options, credentials })))
-}
+export const layer = (options: Options): Layer.Layer<Agent, SmcpError> =>
+  layerOnTransport(options).pipe(Layer.provide(SocketIoTransport.layer(options)))
 
 /** Takes a seat of its own on any `Transport`. */
 export const layerOnTransport = (seat: SeatOptions): Layer.Layer<Agent, SmcpError, Transport> =>

@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
@@ -41,14 +40,7 @@ export interface SeatOptions {
 }
 
 /** Options of {@link layer}. */
-export interface Options
-  extends SeatOptions, McpManager.McpManagerOptions, Omit<SocketIoTransport.Options, "credentials">
-{
-  /** Sent as `auth.token`. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** The whole `auth` object, asked again at every reconnect. Default: made of `apiKey`. */
-  readonly credentials?: SocketIoTransport.Options["credentials"]
-}
+export interface Options extends SeatOptions, McpManager.McpManagerOptions, SocketIoTransport.Options {}
 
 // -----------------------------------------------------------------------------
 // Service
@@ -72,12 +64,8 @@ export type Services = Computer | McpManager.McpManager | ToolRegistry.ToolRegis
  * A Computer with its MCP servers on a Server that is reached over Socket.IO: connects, starts the servers in the
  * background, and joins. Building it ends when it sits in its office, or with the reason why it does not.
  */
-export const layer = (options: Options): Layer.Layer<Services, SmcpError.SmcpError> => {
-  const { apiKey } = options
-  const credentials = options.credentials ??
-    (apiKey === undefined ? undefined : Effect.sync(() => ({ token: Redacted.value(apiKey) })))
-  return layerOnTransport(options).pipe(Layer.provide(SocketIoTransport.layer({ ...options, credentials })))
-}
+export const layer = (options: Options): Layer.Layer<Services, SmcpError.SmcpError> =>
+  layerOnTransport(options).pipe(Layer.provide(SocketIoTransport.layer(options)))
 
 /** A Computer with its MCP servers on any `Transport`. */
 export const layerOnTransport = (

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Http from "node:http"
@@ -33,7 +34,9 @@ export interface Options {
   readonly revision?: Revision.Revision | undefined
   /** Socket.IO's path. Default: `/socket.io`. */
   readonly path?: string | undefined
-  /** The `auth` object of the handshake, asked again at every reconnect. Default: none. */
+  /** The Server's key, sent as `auth.token`. Shorthand for `credentials`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** The whole `auth` object of the handshake, asked again at every reconnect. Default: made of `apiKey`, if any. */
   readonly credentials?: Credentials | undefined
   /** Additional HTTP headers of the handshake. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -97,7 +100,9 @@ const createSocket = Effect.fnUntraced(function*(options: Options, url: URL, run
     letGo
   )
   const ownPath = url.pathname === "/" || url.pathname === NAMESPACE ? DEFAULT_PATH : url.pathname
-  const { credentials } = options
+  const { apiKey } = options
+  const credentials = options.credentials ??
+    (apiKey === undefined ? undefined : Effect.sync(() => ({ token: Redacted.value(apiKey) })))
   const socket: Socket = io(url.origin + NAMESPACE, {
     autoConnect: false,
     forceNew: true,

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Computer from "../../computer/Computer.ts"
 import * as ConfigFile from "../../computer/ConfigFile.ts"
@@ -43,15 +43,10 @@ export const host = Effect.fnUntraced(function*(options: Options) {
   yield* run(options).pipe(Effect.provide(layerOf(options, file)), Effect.scoped)
 })
 
-const layerOf = (options: Options, { inputs, servers }: ConfigFile.ConfigFile) => {
-  const { apiKey, name, office, revision, url } = options
-  const credentials = Option.isNone(apiKey)
-    ? undefined
-    : Effect.sync(() => ({ token: Redacted.value(apiKey.value) }))
-  return Computer.layerOnTransport({ name, office, servers, inputs }).pipe(
-    Layer.provideMerge(SocketIoTransport.layer({ url, revision, credentials }))
+const layerOf = ({ apiKey, name, office, revision, url }: Options, { inputs, servers }: ConfigFile.ConfigFile) =>
+  Computer.layerOnTransport({ name, office, servers, inputs }).pipe(
+    Layer.provideMerge(SocketIoTransport.layer({ url, revision, apiKey: Option.getOrUndefined(apiKey) }))
   )
-}
 
 const run = Effect.fnUntraced(function*({ exitWithStdin, json, name, office }: Options) {
   const manager = yield* McpManager.McpManager
