@@ -39,8 +39,15 @@ export const make = (options: {
   const wholly = (change: Effect.Effect<void, SmcpError.SmcpError>): Effect.Effect<Reply> =>
     Effect.uninterruptible(Effect.match(change, { onFailure: membershipRefused, onSuccess: () => membershipOk }))
 
-  const announce = (event: typeof NotifyEvent.EnterOffice | typeof NotifyEvent.LeaveOffice, member: Member) =>
-    transport.broadcast(roomOf(member.officeId), event, notificationOf(member), { except: member.sid })
+  const announce = (event: typeof NotifyEvent.EnterOffice | typeof NotifyEvent.LeaveOffice, member: Member) => {
+    const verb = event === NotifyEvent.EnterOffice ? "entered" : "left"
+    // Names are the peers' own texts: quoted, they cannot pass for lines of this log.
+    const [name, office] = [JSON.stringify(member.name), JSON.stringify(member.officeId)]
+    return Effect.andThen(
+      Effect.logInfo(`The ${member.role} ${name} ${verb} office ${office}`),
+      transport.broadcast(roomOf(member.officeId), event, notificationOf(member), { except: member.sid })
+    )
+  }
 
   const depart = (connection: Connection, left: Member | undefined): Effect.Effect<void> =>
     left === undefined
