@@ -64,11 +64,7 @@ export const serverCalls: ReadonlyArray<Case> = [
         )
         const reply = yield* connection.call(Order.name, { value: "throw" }, LONG)
         yield* expectEqual("the error", reply.args, [{ code: 500, message: "Internal error" }])
-        yield* expectEqual(
-          "the next answer",
-          (yield* connection.call(Order.name, { value: "go on" }, LONG)).args,
-          ["go on"]
-        )
+        yield* expectAnswered(connection)
       })
   ),
 
@@ -79,11 +75,7 @@ export const serverCalls: ReadonlyArray<Case> = [
       yield* client.handle(Order, (payload) => Effect.succeed(payload === "bigint" ? { value: 1n } : payload))
       const reply = yield* connection.call(Order.name, { value: "bigint" }, LONG)
       yield* expectEqual("the code", (reply.args[0] as { readonly code?: unknown }).code, 500)
-      yield* expectEqual(
-        "the next answer",
-        (yield* connection.call(Order.name, { value: "go on" }, LONG)).args,
-        ["go on"]
-      )
+      yield* expectAnswered(connection)
     })),
 
   behaviour(
@@ -119,60 +111,37 @@ export const serverCalls: ReadonlyArray<Case> = [
     "ends a server's call at its deadline, and gives its late answer to nobody",
     (harness) =>
       Effect.gen(function*() {
-        const office = yield* serve(harness)
-        const { client, connection } = yield* meet(harness, office)
-        const gate = yield* Deferred.make<void>()
-        yield* client.handle(
-          Order,
-          (payload) => payload === "late" ? Effect.as(Deferred.await(gate), "late") : Effect.succeed(payload)
-        )
-        const late = connection.call(Order.name, { value: "late" }, 100)
+        const { connection, gate } = yield* holdFirst(harness)
+        const late = connection.call(Order.name, { value: "first" }, 100)
         yield* expectEqual("the failure", yield* failureOf("the call", late), "timeout")
         yield* Deferred.succeed(gate, undefined)
-        const next = yield* connection.call(Order.name, { value: "next" }, LONG)
-        yield* expectEqual("the next answer", next.args, ["next"])
+        yield* expectAnswered(connection)
       })
   ),
 
   behaviour("forgets an interrupted call of the server", (harness) =>
     Effect.gen(function*() {
-      const office = yield* serve(harness)
-      const { client, connection } = yield* meet(harness, office)
-      const started = yield* Deferred.make<void>()
-      const gate = yield* Deferred.make<void>()
-      yield* client.handle(Order, (payload) =>
-        payload === "first"
-          ? Effect.as(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(gate)), "first")
-          : Effect.succeed(payload))
+      const { connection, gate, started } = yield* holdFirst(harness)
       const first = connection.call(Order.name, { value: "first" }, LONG)
       const call = yield* Effect.forkChild(first, { startImmediately: true })
       yield* Deferred.await(started)
       yield* Fiber.interrupt(call)
       yield* Deferred.succeed(gate, undefined)
-      const next = yield* connection.call(Order.name, { value: "next" }, LONG)
-      yield* expectEqual("the next answer", next.args, ["next"])
+      yield* expectAnswered(connection)
     })),
 
   behaviour(
     "drops the server's calls to a peer that stays, and their late answers",
     (harness) =>
       Effect.gen(function*() {
-        const office = yield* serve(harness)
-        const { client, connection } = yield* meet(harness, office)
-        const started = yield* Deferred.make<void>()
-        const gate = yield* Deferred.make<void>()
-        yield* client.handle(Order, (payload) =>
-          payload === "first"
-            ? Effect.as(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(gate)), "first")
-            : Effect.succeed(payload))
+        const { connection, gate, started } = yield* holdFirst(harness)
         const first = failureOf("the call", connection.call(Order.name, { value: "first" }, LONG))
         const call = yield* Effect.forkChild(first, { startImmediately: true })
         yield* Deferred.await(started)
         yield* connection.dropCalls
         yield* expectEqual("the failure", yield* Fiber.join(call), "disconnected")
         yield* Deferred.succeed(gate, undefined)
-        const next = yield* connection.call(Order.name, { value: "next" }, LONG)
-        yield* expectEqual("the next answer", next.args, ["next"])
+        yield* expectAnswered(connection)
       })
   ),
 
@@ -217,6 +186,24 @@ export const serverCalls: ReadonlyArray<Case> = [
       })
   )
 ]
+
+/** A client whose answer to `"first"` waits for the gate; anything else it answers with itself. */
+const holdFirst = Effect.fnUntraced(function*(harness: Harness) {
+  const { client, connection } = yield* meet(harness, yield* serve(harness))
+  const started = yield* Deferred.make<void>()
+  const gate = yield* Deferred.make<void>()
+  yield* client.handle(Order, (payload) =>
+    payload === "first"
+      ? Effect.as(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(gate)), "first")
+      : Effect.succeed(payload))
+  return { connection, gate, started }
+})
+
+/** The next call gets its own answer. */
+const expectAnswered = Effect.fnUntraced(function*(connection: Connection) {
+  const reply = yield* connection.call(Order.name, { value: "next" }, LONG)
+  yield* expectEqual("the next answer", reply.args, ["next"])
+})
 
 /** Two clients of a server that hands what the one asks to the other, and the answer back. */
 const relay = Effect.fnUntraced(function*(harness: Harness) {
