@@ -1,7 +1,6 @@
 /**
  * The caller: sits in one office, sees the tools of its Computers, calls them.
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,6 +14,7 @@ import type { GetConfigRet } from "../protocol/ServerConfig.ts"
 import * as ServerEvent from "../protocol/ServerEvent.ts"
 import type { SmcpError } from "../protocol/SmcpError.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
+import * as Background from "../transport/Background.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
 import { type ConnectionState, Transport } from "../transport/Transport.ts"
@@ -136,7 +136,7 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
     Stream.map((notification) => OfficeEvent.fromNotification(office, notification)),
     Stream.filter((event) => event !== undefined),
     Stream.runForEach((event) => Effect.andThen(catalog.note(event), PubSub.publish(events, event))),
-    background("The office's notifications")
+    Background.fork("The office's notifications")
   )
   yield* membership.join({ role: "agent", name, office_id: office })
   yield* Effect.addFinalizer(() => Effect.ignore(membership.leave))
@@ -148,7 +148,7 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
     Stream.runForEach(() =>
       Effect.catch(catalog.resync, (error) => Effect.logWarning(`The catalog is stale: ${error.message}`))
     ),
-    background("The catalog")
+    Background.fork("The catalog")
   )
 
   const prepareCall = prepareCallOn(transport, name)
@@ -204,12 +204,3 @@ const prepareCallOn = (transport: Transport["Service"], agent: string) => (call:
   )
   return { reqId, outcome, cancel }
 }
-
-const background = (what: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  effect.pipe(
-    Effect.catchCauseIf(
-      (cause) => !Cause.hasInterruptsOnly(cause),
-      (cause) => Effect.logError(`${what} stopped`, cause)
-    ),
-    Effect.forkScoped({ startImmediately: true })
-  )

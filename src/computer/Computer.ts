@@ -1,12 +1,10 @@
 /**
  * The Computer: hosts MCP servers and answers what an Agent asks of them (specification, events: `client:*`).
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import type { ServerInput } from "../protocol/ServerConfig.ts"
@@ -15,6 +13,7 @@ import * as SmcpError from "../protocol/SmcpError.ts"
 import type { SmcpTool } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
 import * as WireError from "../protocol/WireError.ts"
+import * as Background from "../transport/Background.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -115,7 +114,7 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) 
     Stream.runForEach((notification) =>
       notification.event === "notify:tool_call_cancel" ? calls.cancel(notification.payload.req_id) : Effect.void
     ),
-    inBackground("Listening for cancellations")
+    Background.fork("Listening for cancellations")
   )
   yield* transport.handle(ClientEvent.GetTools, (request) =>
     addressed(
@@ -177,19 +176,9 @@ const reportTools = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) {
   yield* Stream.merge(registry.changes, membership.changes).pipe(
     Stream.debounce(seat.reportAfter ?? "200 millis"),
     Stream.runForEach(() => report),
-    inBackground("Reporting tools")
+    Background.fork("Reporting tools")
   )
 })
 
 const isSame = (one: ReadonlyArray<SmcpTool>, other: ReadonlyArray<SmcpTool>): boolean =>
   one === other || JSON.stringify(one) === JSON.stringify(other)
-
-const inBackground =
-  (what: string) => <R>(self: Effect.Effect<unknown, never, R>): Effect.Effect<unknown, never, R | Scope.Scope> =>
-    self.pipe(
-      Effect.catchCauseIf(
-        (cause) => !Cause.hasInterruptsOnly(cause),
-        (cause) => Effect.logError(`${what} stopped`, cause)
-      ),
-      Effect.forkScoped({ startImmediately: true })
-    )

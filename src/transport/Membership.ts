@@ -2,7 +2,6 @@
  * The office a client means to sit in: joins it, takes the seat again after
  * every reconnect, leaves it (specification, room model).
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,6 +11,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { EnterOfficeReq } from "../protocol/Office.ts"
 import * as ServerEvent from "../protocol/ServerEvent.ts"
 import type { SmcpError } from "../protocol/SmcpError.ts"
+import * as Background from "./Background.ts"
 import { Transport } from "./Transport.ts"
 
 /** Where the client sits. */
@@ -83,11 +83,7 @@ export const layer: Layer.Layer<Membership, never, Transport> = Layer.effect(
         connection._tag === "Connected" ? Stream.fromEffect(onConnected(connection.sid)) : Stream.empty
       ),
       Stream.runDrain,
-      Effect.catchCauseIf(
-        (cause) => !Cause.hasInterruptsOnly(cause),
-        (cause) => Effect.logError("Membership stopped", cause)
-      ),
-      Effect.forkScoped({ startImmediately: true })
+      Background.fork("Membership")
     )
 
     return {
