@@ -2,13 +2,13 @@
  * The live catalog: which Computers sit in the office and which tools they
  * offer, kept current by notifications and by asking anew after every join.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { SmcpError } from "../protocol/SmcpError.ts"
+import * as Background from "../transport/Background.ts"
 import type { AgentTool } from "./AgentTool.ts"
 import type { OfficeEvent } from "./OfficeEvent.ts"
 
@@ -57,10 +57,7 @@ export const make = Effect.fnUntraced(function*(options: {
         onSuccess: (listed) => put({ computer, status: "ready", tools: listed, error: undefined }),
         onFailure: (error) => put({ computer, status: "failed", tools, error })
       }),
-      Effect.catchCauseIf(
-        (cause) => !Cause.hasInterruptsOnly(cause),
-        (cause) => Effect.logError(`The tools of ${computer} could not be loaded`, cause)
-      ),
+      Background.logged(`The tools of ${computer} could not be loaded`),
       FiberMap.run(loading, computer, { startImmediately: true })
     )
   })

@@ -14,6 +14,7 @@ import * as carriedParser from "./internal/carriedParser.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
 import * as refusedPeer from "./internal/refusedPeer.ts"
 import * as serverWrites from "./internal/serverWrites.ts"
+import type { Run } from "./internal/trackedFiber.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import type { CallFailure, Carried, Connection, Handlers, Handshake, Reply } from "./ServerTransport.ts"
 import { ServerTransport } from "./ServerTransport.ts"
@@ -71,8 +72,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             server: options.server,
             path,
             revision,
-            onRefused: (refused) =>
-              void run(Effect.logWarning("Refused a handshake").pipe(Effect.annotateLogs({ ...refused })))
+            onRefused: (refused) => void run(refusedPeer.logRefused(refused))
           })
           io.attach(gateway)
           io.engine.on("connection", serverWrites.gather)
@@ -96,8 +96,6 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   })
 })
 
-type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-
 const handshakeOf = (socket: Socket): Handshake => {
   const { address, auth, headers, query } = socket.handshake
   const version = query["a2c_version"]
@@ -108,11 +106,7 @@ const admit = (run: Run, handlers: Handlers, socket: Socket, next: (error?: Erro
   const handshake = handshakeOf(socket)
   run(
     handlers.authenticate(handshake).pipe(
-      Effect.tapError((error) =>
-        Effect.logWarning("Refused a handshake").pipe(
-          Effect.annotateLogs({ address: handshake.address, message: error.message })
-        )
-      )
+      Effect.tapError(({ message }) => refusedPeer.logRefused({ address: handshake.address, message }))
     )
   ).addObserver((exit) => {
     if (Exit.isSuccess(exit)) return next()

@@ -20,6 +20,7 @@ import * as WireError from "../protocol/WireError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as clientCore from "./internal/clientCore.ts"
 import { refusalOf } from "./internal/connectRefusal.ts"
+import type { Run } from "./internal/trackedFiber.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import { type ConnectionState, type Credentials, Transport } from "./Transport.ts"
 
@@ -81,8 +82,6 @@ export const make = Effect.fnUntraced(function*(
   yield* connect(socket, options)
   return core.service
 })
-
-type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 const parseUrl = (text: string): Effect.Effect<URL, SmcpError.SmcpError> =>
   Effect.try({

@@ -6,14 +6,8 @@ import * as ErrorPayload from "../../protocol/ErrorPayload.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
 import * as refusedPeer from "./refusedPeer.ts"
 
-/** A failed attempt; `final` when trying again cannot help. */
-export interface Refusal {
-  readonly error: SmcpError.SmcpError
-  readonly final: boolean
-}
-
 /** Reads a `connect_error` of a socket that was to reach `url`. */
-export const refusalOf = (socket: Socket, url: string, cause: Error): Refusal => {
+export const refusalOf = (socket: Socket, url: string, cause: Error): refusedPeer.Refusal => {
   const details: ConnectError = cause
   if (details.smcp !== undefined) return { error: details.smcp, final: true }
   const body = parse(details.context?.responseText)

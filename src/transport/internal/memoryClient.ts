@@ -16,7 +16,7 @@ import type { Handshake } from "../ServerTransport.ts"
 import type { ConnectionState, Credentials, Transport } from "../Transport.ts"
 import * as clientCore from "./clientCore.ts"
 import { type Endpoint, type Side, throughJson } from "./memoryEndpoint.ts"
-import type { Refusal } from "./memoryServer.ts"
+import type { Refusal } from "./refusedPeer.ts"
 import type { Run } from "./trackedFiber.ts"
 
 /** How a client finds its server and what it says there. */

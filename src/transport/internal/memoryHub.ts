@@ -8,7 +8,8 @@ import type { Revision } from "../../protocol/Revision.ts"
 import type { Faults, Hub } from "../MemoryTransport.ts"
 import type { Handshake } from "../ServerTransport.ts"
 import type { Endpoint, Medium, Side } from "./memoryEndpoint.ts"
-import { type MemoryServer, type Refusal, unreachable } from "./memoryServer.ts"
+import { type MemoryServer, unreachable } from "./memoryServer.ts"
+import type { Refusal } from "./refusedPeer.ts"
 
 /** See `MemoryTransport.Hub`. */
 export class MemoryHub implements Hub, Medium {

@@ -14,12 +14,6 @@ import * as refusedPeer from "./refusedPeer.ts"
 import { type Run, runTracked } from "./trackedFiber.ts"
 import * as versionGate from "./versionGate.ts"
 
-/** A connection that did not come about; `final` when trying again cannot help. */
-export interface Refusal {
-  readonly error: SmcpError.SmcpError
-  readonly final: boolean
-}
-
 /** The server that a hub reaches, for as long as it serves. */
 export class MemoryServer {
   readonly #medium: Medium
@@ -43,7 +37,7 @@ export class MemoryServer {
   }
 
   /** Lets a peer in or says why not. The check is the Server's own work and ends when it closes. */
-  admit(handshake: Handshake): Effect.Effect<void, Refusal> {
+  admit(handshake: Handshake): Effect.Effect<void, refusedPeer.Refusal> {
     if (!this.#open) return unreachable
     return Effect.acquireUseRelease(
       Effect.sync(() => this.#admitting(this.#check(handshake))),
@@ -108,12 +102,10 @@ export class MemoryServer {
     return runTracked(this.#run, this.#admissions as Set<Fiber.Fiber<A, E>>, effect, this.#medium.changed)
   }
 
-  #check(handshake: Handshake): Effect.Effect<void, Refusal> {
-    const told = (error: { readonly message: string }) =>
-      Effect.logWarning("Refused a handshake").pipe(
-        Effect.annotateLogs({ address: handshake.address, message: error.message })
-      )
-    return Effect.suspend((): Effect.Effect<void, Refusal> => {
+  #check(handshake: Handshake): Effect.Effect<void, refusedPeer.Refusal> {
+    const told = ({ message }: { readonly message: string }) =>
+      refusedPeer.logRefused({ address: handshake.address, message })
+    return Effect.suspend((): Effect.Effect<void, refusedPeer.Refusal> => {
       const wrong = versionGate.check(this.#revision, handshake.version)
       return wrong === undefined
         ? this.#handlers.authenticate(handshake).pipe(Effect.tapError(told), Effect.catchCause(refuse))
@@ -154,12 +146,12 @@ export class MemoryServer {
 const SERVER_DISCONNECT = "io server disconnect"
 
 /** What a client finds where no server serves. */
-export const unreachable: Effect.Effect<never, Refusal> = Effect.fail({
+export const unreachable: Effect.Effect<never, refusedPeer.Refusal> = Effect.fail({
   error: SmcpError.make(new SmcpError.NotConnected({ message: "Cannot reach the Server" })),
   final: false
 })
 
-const refuse = (cause: Cause.Cause<SmcpError.SmcpError>): Effect.Effect<never, Refusal> => {
+const refuse = (cause: Cause.Cause<SmcpError.SmcpError>): Effect.Effect<never, refusedPeer.Refusal> => {
   const payload = refusedPeer.payloadOf(cause)
   return Effect.fail({ error: refusedPeer.errorOf(payload, payload.message), final: true })
 }
