@@ -34,5 +34,12 @@ export const unknownTool = (name: string): CallToolResult => ({
 export const executionFailed = (message: string): CallToolResult =>
   failed(`Tool execution failed: ${message}`, { error_code: 4003 })
 
+/** The tool ran, but a message to the Server cannot carry what it returned. Sizes in bytes. */
+export const tooLarge = (size: number, limit: number): CallToolResult =>
+  failed(
+    `The tool ran, but its result is too large to be sent: ${size} bytes, and the Server accepts at most ${limit}`,
+    { error_code: 4003 }
+  )
+
 /** The value of a mark in the result's metadata, under `meta` first and `_meta` second. */
 export const mark = (result: CallToolResult, key: string): unknown => result.meta?.[key] ?? result._meta?.[key]

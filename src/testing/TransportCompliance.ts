@@ -17,6 +17,7 @@ import * as connections from "./internal/complianceConnections.ts"
 import type { Case } from "./internal/complianceKit.ts"
 import { notifications } from "./internal/complianceNotifications.ts"
 import { serverCalls } from "./internal/complianceServerCalls.ts"
+import { sizes } from "./internal/complianceSizes.ts"
 
 export { type Case, ComplianceFailure, type ConnectOptions, type Harness } from "./internal/complianceKit.ts"
 
@@ -24,6 +25,7 @@ export { type Case, ComplianceFailure, type ConnectOptions, type Harness } from 
 export const cases: ReadonlyArray<Case> = [
   ...clientCalls,
   ...serverCalls,
+  ...sizes,
   ...connections.admission,
   ...connections.losses,
   ...notifications

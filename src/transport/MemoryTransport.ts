@@ -22,6 +22,7 @@ import * as memoryClient from "./internal/memoryClient.ts"
 import { throughJson } from "./internal/memoryEndpoint.ts"
 import { MemoryHub } from "./internal/memoryHub.ts"
 import { MemoryServer } from "./internal/memoryServer.ts"
+import { DEFAULT_MAX_PAYLOAD } from "./internal/payloadLimit.ts"
 import { ServerTransport } from "./ServerTransport.ts"
 import { type Credentials, Transport } from "./Transport.ts"
 
@@ -62,6 +63,8 @@ export const noFaults: Faults = {
 export interface HubOptions {
   /** The revision of the server side. Default: 0.4. */
   readonly revision?: Revision.Revision | undefined
+  /** The most bytes one message to the server side may have. Default: 1 000 000. */
+  readonly maxPayload?: number | undefined
   /** How long a client waits before each attempt to reconnect. Default: 1 second. */
   readonly reconnectDelay?: Duration.Input | undefined
   /** What goes wrong from the start. Default: nothing. */
@@ -107,6 +110,7 @@ export const makeHub = (options: HubOptions = {}): Effect.Effect<Hub> =>
     new MemoryHub({
       clock,
       revision: options.revision ?? Revision.defaultRevision,
+      maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
       reconnectDelay: Duration.fromInputUnsafe(options.reconnectDelay ?? "1 second"),
       faults: { ...noFaults, ...options.faults }
     }))
@@ -156,6 +160,7 @@ export const connect = Effect.fnUntraced(function*(
       address: "memory",
       version: version === "" ? undefined : version
     },
+    maxPayload: inner.maxPayload,
     reconnectDelay: inner.reconnectDelay,
     run: Effect.runForkWith(yield* Effect.context<never>()),
     open: (handshake, client, adopt) => inner.open(handshake, client, adopt)

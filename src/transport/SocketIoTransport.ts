@@ -13,13 +13,14 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { io, type Socket } from "socket.io-client"
-import type * as Ack from "../protocol/Ack.ts"
+import * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as clientCore from "./internal/clientCore.ts"
 import { refusalOf } from "./internal/connectRefusal.ts"
+import * as payloadLimit from "./internal/payloadLimit.ts"
 import type { Run } from "./internal/trackedFiber.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import { type ConnectionState, type Credentials, Transport } from "./Transport.ts"
@@ -225,10 +226,13 @@ const answerRequests = (socket: Socket, run: Run, core: clientCore.ClientCore): 
 
 const acknowledge = (socket: Socket, event: string, ack: AckFunction, args: Ack.Args): void => {
   const text = encodeJson(args)
-  const problem = text === undefined ? "The answer is not JSON" : oversize(socket, event, text)?.message
-  if (problem === undefined) ack(new carriedParser.ReplyText(text!))
-  else ack(SmcpError.toPayload(SmcpError.make(new WireError.InternalError({ message: problem }))))
+  if (text === undefined) return ack(...notJsonAnswer)
+  const excess = payloadLimit.excess(event, text, maxPayloadOf(socket))
+  if (excess === undefined) ack(new carriedParser.ReplyText(text))
+  else ack(...payloadLimit.inPlaceOf(event, excess))
 }
+
+const notJsonAnswer = Ack.failure(SmcpError.make(new WireError.InternalError({ message: "The answer is not JSON" })))
 
 const linkOf = (socket: Socket): clientCore.Link => {
   const offline = Effect.fail(SmcpError.make(new SmcpError.NotConnected({ message: "Not connected to the Server" })))
@@ -236,12 +240,13 @@ const linkOf = (socket: Socket): clientCore.Link => {
     if (!socket.connected) return offline
     const text = encodeJson(payload)
     if (text === undefined) return notJson(event)
-    const excess = oversize(socket, event, text)
+    const excess = payloadLimit.excess(event, text, maxPayloadOf(socket))
     return excess === undefined
       ? Effect.succeed(new carriedParser.CarriedText(text, payload))
       : Effect.fail(SmcpError.make(excess))
   }
   return {
+    maxPayload: Effect.sync(() => maxPayloadOf(socket)),
     emit: (event, payload) =>
       Effect.suspend(() => Effect.map(sendable(event, payload), (text) => void socket.emit(event, text))),
     request: (event, payload, millis) =>
@@ -275,14 +280,8 @@ const unanswered = (socket: Socket, event: string, millis: number): SmcpError.Sm
       : new SmcpError.ConnectionLost({ outcome: "unknown", message: `The connection was lost during ${event}` })
   )
 
-// Packet type, namespace, ack id and event name around the payload.
-const FRAME_OVERHEAD = 256
-
-/** The error of a text that the Server would answer by dropping the connection. */
-const oversize = (socket: Socket, event: string, text: string): SmcpError.PayloadTooLarge | undefined => {
-  const limit = (socket.io.engine as unknown as { readonly _maxPayload?: number })._maxPayload
-  // No text has more than three bytes per UTF-16 unit, so most need no counting.
-  if (limit === undefined || text.length * 3 + FRAME_OVERHEAD <= limit) return undefined
-  const size = new TextEncoder().encode(text).length + FRAME_OVERHEAD
-  return size <= limit ? undefined : new SmcpError.PayloadTooLarge({ event, size, limit })
-}
+/** What the Server said at the handshake. Sizes in bytes. */
+const maxPayloadOf = (socket: Socket): number =>
+  // there is no engine before the first connection, and its field has no type
+  (socket.io.engine as unknown as { readonly _maxPayload?: number } | undefined)?._maxPayload ??
+    payloadLimit.DEFAULT_MAX_PAYLOAD

@@ -45,6 +45,9 @@ export class Transport extends Context.Service<Transport, {
   /** The revision announced at the handshake. */
   readonly revision: Revision
 
+  /** The most bytes one message to the Server may have, as it told at the last handshake; 1 000 000 when it told nothing. */
+  readonly maxPayload: Effect.Effect<number>
+
   /**
    * Sends an event and reads its acknowledgement as the event promises it.
    *
@@ -70,7 +73,8 @@ export class Transport extends Context.Service<Transport, {
    * Answers a `client:*` event for as long as the scope lives. Every request is
    * acknowledged: with the handler's value, its error as a flat payload, 400 for
    * a malformed payload, 500 for a defect. A request whose connection goes away
-   * is interrupted.
+   * is interrupted. An answer that is too large for the connection is replaced by
+   * an error that says so.
    */
   readonly handle: <E extends ClientEvent.ClientEvent>(
     event: E,

@@ -26,6 +26,8 @@ export interface Link {
   readonly request: (event: string, payload: unknown, millis: number) => Effect.Effect<Ack.Args, SmcpError.SmcpError>
   /** Sends an event that wants no acknowledgement. */
   readonly emit: (event: string, payload: unknown) => Effect.Effect<void, SmcpError.SmcpError>
+  /** See `Transport`. */
+  readonly maxPayload: Effect.Effect<number>
 }
 
 /** What a transport gets for it. */
@@ -65,6 +67,7 @@ export const make = Effect.fnUntraced(function*(options: {
 
   const service = Transport.Transport.of({
     revision,
+    maxPayload: link.maxPayload,
     call: (event, payload, callOptions) =>
       encode(event, payload).pipe(
         Effect.flatMap((encoded) =>

@@ -16,6 +16,7 @@ import type { Handshake } from "../ServerTransport.ts"
 import type { ConnectionState, Credentials, Transport } from "../Transport.ts"
 import * as clientCore from "./clientCore.ts"
 import { type Endpoint, type Side, throughJson } from "./memoryEndpoint.ts"
+import * as payloadLimit from "./payloadLimit.ts"
 import type { Refusal } from "./refusedPeer.ts"
 import type { Run } from "./trackedFiber.ts"
 
@@ -25,6 +26,7 @@ export interface ClientOptions {
   readonly credentials: Credentials
   /** What every handshake says besides the credentials. */
   readonly handshake: Omit<Handshake, "auth">
+  readonly maxPayload: number
   readonly reconnectDelay: Duration.Duration
   readonly run: Run
   /** Asks to be let in; `adopt` gets the client's end in the same step in which it comes to be. */
@@ -39,9 +41,9 @@ export interface ClientOptions {
 export const connect = Effect.fnUntraced(function*(
   options: ClientOptions
 ): Effect.fn.Return<Transport["Service"], SmcpError.SmcpError, Scope.Scope> {
-  const { run } = options
+  const { maxPayload, run } = options
   let end: Endpoint | undefined
-  const core = yield* clientCore.make({ revision: options.revision, link: linkOf(() => end) })
+  const core = yield* clientCore.make({ revision: options.revision, link: linkOf(() => end, options.maxPayload) })
   const setState = (state: ConnectionState) => SubscriptionRef.set(core.state, state)
 
   const open = Effect.gen(function*() {
@@ -49,7 +51,7 @@ export const connect = Effect.fnUntraced(function*(
     const lost = Deferred.makeUnsafe<void>()
     const side: Side = {
       run,
-      receive: (event, args) => jsonAck(event, core.receive(event, args)),
+      receive: (event, args) => jsonAck(event, core.receive(event, args), maxPayload),
       lost: (reason) => Effect.andThen(setState({ _tag: "Disconnected", reason }), Deferred.succeed(lost, undefined)),
       ended: () => Effect.void
     }
@@ -91,37 +93,53 @@ export const connect = Effect.fnUntraced(function*(
   return core.service
 })
 
-const linkOf = (current: () => Endpoint | undefined): clientCore.Link => {
+const linkOf = (current: () => Endpoint | undefined, maxPayload: number): clientCore.Link => {
   const online = Effect.suspend(() => {
     const end = current()
     return end?.isOpen === true
       ? Effect.succeed(end)
       : Effect.fail(SmcpError.make(new SmcpError.NotConnected({ message: "Not connected to the Server" })))
   })
+  const sendable = (event: string, payload: unknown) => {
+    const text = JSON.stringify([payload])
+    const excess = payloadLimit.excess(event, text, maxPayload)
+    return excess === undefined
+      ? Effect.succeed(JSON.parse(text) as Ack.Args)
+      : Effect.fail(SmcpError.make(excess))
+  }
   return {
-    emit: (event, payload) => Effect.map(online, (end) => end.emit(event, throughJson([payload]))),
+    maxPayload: Effect.succeed(maxPayload),
+    emit: (event, payload) =>
+      Effect.flatMap(online, (end) => Effect.map(sendable(event, payload), (args) => end.emit(event, args))),
     request: (event, payload, millis) =>
-      Effect.flatMap(online, (end) =>
-        Effect.mapError(
-          end.request(event, throughJson([payload]), millis),
-          (failure) =>
-            SmcpError.make(
-              failure === "timeout"
-                ? new SmcpError.CallTimeout({ event, millis })
-                : new SmcpError.ConnectionLost({
-                  outcome: "unknown",
-                  message: `The connection was lost during ${event}`
-                })
-            )
-        ))
+      Effect.flatMap(
+        Effect.zip(online, Effect.suspend(() => sendable(event, payload))),
+        ([end, args]) =>
+          Effect.mapError(
+            end.request(event, args, millis),
+            (failure) =>
+              SmcpError.make(
+                failure === "timeout"
+                  ? new SmcpError.CallTimeout({ event, millis })
+                  : new SmcpError.ConnectionLost({
+                    outcome: "unknown",
+                    message: `The connection was lost during ${event}`
+                  })
+              )
+          )
+      )
   }
 }
 
 /** The acknowledgement as it arrives; a value that is not JSON is a failure of whoever made it. */
-const jsonAck = (event: string, answer: Effect.Effect<Ack.Args>): Effect.Effect<Ack.Args> =>
+const jsonAck = (event: string, answer: Effect.Effect<Ack.Args>, maxPayload: number): Effect.Effect<Ack.Args> =>
   Effect.flatMap(answer, (args) =>
     Effect.catchCause(
-      Effect.sync(() => throughJson(args)),
+      Effect.sync((): Ack.Args => {
+        const text = JSON.stringify(args)
+        const excess = payloadLimit.excess(event, text, maxPayload)
+        return excess === undefined ? JSON.parse(text) : throughJson(payloadLimit.inPlaceOf(event, excess))
+      }),
       (cause) =>
         Effect.as(
           Effect.logError(`The answer to ${event} is not JSON`, cause),

@@ -15,6 +15,7 @@ import type { Refusal } from "./refusedPeer.ts"
 export class MemoryHub implements Hub, Medium {
   readonly clock: Clock.Clock
   readonly revision: Revision
+  readonly maxPayload: number
   readonly reconnectDelay: Duration.Duration
   readonly endpoints = new Set<Endpoint>()
   faults: Faults
@@ -25,11 +26,13 @@ export class MemoryHub implements Hub, Medium {
   constructor(options: {
     readonly clock: Clock.Clock
     readonly revision: Revision
+    readonly maxPayload: number
     readonly reconnectDelay: Duration.Duration
     readonly faults: Faults
   }) {
     this.clock = options.clock
     this.revision = options.revision
+    this.maxPayload = options.maxPayload
     this.reconnectDelay = options.reconnectDelay
     this.faults = options.faults
   }
