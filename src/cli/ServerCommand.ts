@@ -8,6 +8,18 @@ import * as Effect from "effect/Effect"
 import * as flags from "./internal/flags.ts"
 
 const LARGEST_PORT = 65_535
+const LONGEST_PING_SECONDS = 86_400
+
+const pingSeconds = (name: string, description: string, seconds: number) =>
+  Flag.Finite(name).pipe(
+    Flag.withMetavar("<seconds>"),
+    Flag.withDescription(`${description} [default ${seconds}]`),
+    Flag.withDefault(seconds),
+    Flag.filter(
+      (given) => given > 0 && given <= LONGEST_PING_SECONDS,
+      () => `Expected seconds above 0, at most ${LONGEST_PING_SECONDS}`
+    )
+  )
 
 const settings = {
   host: Flag.String("host").pipe(
@@ -48,6 +60,12 @@ const settings = {
     Flag.withDescription("Largest message a peer may send, in bytes [default 1000000]"),
     Flag.withDefault(1_000_000),
     Flag.filter((bytes) => bytes > 0, () => "Expected a number of bytes above 0")
+  ),
+  pingInterval: pingSeconds("ping-interval", "How often each peer is asked whether it is still there, in seconds", 25),
+  pingTimeout: pingSeconds(
+    "ping-timeout",
+    "How long a peer may take to answer that, in seconds; a peer that vanished keeps its seat for up to both together",
+    20
   ),
   json: flags.json,
   exitWithStdin: flags.exitWithStdin

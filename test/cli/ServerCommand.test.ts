@@ -52,6 +52,18 @@ describe("smcp server", () => {
       assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
     }))
 
+  it.live("tells every peer its heartbeats at the handshake, and refuses those that cannot be", () =>
+    Effect.gen(function*() {
+      const server = yield* startSmcp(["server", "--allow-anonymous", "--ping-interval", "1.5", "--ping-timeout", "40"])
+      const handshake = `${yield* server.firstLine}/socket.io/?EIO=4&transport=polling&a2c_version=0.4.0`
+      const opened = yield* Effect.promise(() => fetch(handshake).then((response) => response.text()))
+      const { pingInterval, pingTimeout } = JSON.parse(opened.slice(1))
+      assert.deepStrictEqual([pingInterval, pingTimeout], [1500, 40_000])
+      const refused = yield* smcp(["server", "--allow-anonymous", "--ping-timeout", "0"])
+      assert.match(errorLine(refused), /ping-timeout.*above 0/)
+      assert.strictEqual(refused.exitCode, 2)
+    }))
+
   it.live("with --exit-with-stdin ends when its standard input does", () =>
     Effect.gen(function*() {
       const server = yield* startSmcp(["server", "--allow-anonymous", "--exit-with-stdin"])

@@ -24,6 +24,10 @@ export interface Options {
   readonly path: string
   readonly revision: Revision
   readonly maxPayload: number
+  /** Seconds. */
+  readonly pingInterval: number
+  /** Seconds. */
+  readonly pingTimeout: number
   readonly json: boolean
   readonly exitWithStdin: boolean
 }
@@ -32,6 +36,7 @@ export interface Options {
 export const serve = Effect.fnUntraced(function*(options: Options) {
   const { json, revision } = options
   const authenticator = yield* authenticatorOf(options)
+  const heartbeats = { pingInterval: options.pingInterval * 1000, pingTimeout: options.pingTimeout * 1000 }
   yield* signalMeans(exitCodes.ok)
   yield* Effect.gen(function*() {
     const { url } = yield* HttpServer.HttpServer
@@ -39,7 +44,7 @@ export const serve = Effect.fnUntraced(function*(options: Options) {
     yield* Effect.logInfo(`Listening on ${url}, protocol ${revision.version}`)
     if (options.allowAnonymous) yield* Effect.logWarning("Anyone who reaches this address is let in")
     yield* options.exitWithStdin ? untilStdinEnds : Effect.never
-  }).pipe(Effect.provide(Layer.provide(SocketIoServer.layer(options), authenticator)))
+  }).pipe(Effect.provide(Layer.provide(SocketIoServer.layer({ ...options, ...heartbeats }), authenticator)))
 })
 
 const authenticatorOf = Effect.fnUntraced(function*(
