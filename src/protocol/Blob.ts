@@ -24,8 +24,10 @@ export const GetBlobRet = Schema.Struct({
   total_size: Schema.Finite,
   /** Of the whole, lower-case hex; a change between chunks means: start again from 0. */
   sha256: Schema.String,
-  chunk_offset: Schema.Finite,
-  eof: Schema.Boolean,
+  /** Always sent; a peer that omits it means the offset that was asked for. */
+  chunk_offset: maybe(Schema.Finite),
+  /** Always sent; whether it is so follows from offset, bytes and total size. */
+  eof: maybe(Schema.Boolean),
   /** This chunk's bytes in base64. */
   blob: Schema.String,
   req_id: maybe(Schema.String)
@@ -48,7 +50,8 @@ export type PutBlobReq = typeof PutBlobReq.Type
 
 /** Answer to `client:put_blob`; the last chunk's carries the landing path. */
 export const PutBlobRet = Schema.Struct({
-  upload_id: Schema.String,
+  /** Always sent; only that of the first answer is needed. */
+  upload_id: maybe(Schema.String),
   chunk_offset: maybe(Schema.Finite),
   landing_path: maybe(Schema.String),
   total_size: maybe(Schema.Finite),

@@ -64,6 +64,18 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   }
 }
 
+/**
+ * Bytes could not be carried whole, as this side found out. `changed`: the
+ * Computer's source was another one at every attempt to read it. `corrupt`: the
+ * bytes do not have the hash that the Computer promised. `too-large`: more than
+ * the caller takes. `empty`: there is nothing to upload. `source`: what is to be
+ * uploaded is not what was declared.
+ */
+export class BlobTransferFailed extends Schema.TaggedError<BlobTransferFailed>()("BlobTransferFailed", {
+  problem: Schema.Literals(["changed", "corrupt", "too-large", "empty", "source"]),
+  message: Schema.String
+}) {}
+
 /** The Server refused the credentials at the handshake. */
 export class AuthenticationRejected extends Schema.TaggedError<AuthenticationRejected>()("AuthenticationRejected", {
   message: Schema.String
@@ -95,6 +107,7 @@ const reasons = [
   UnsupportedByPeer,
   InvalidResponse,
   PayloadTooLarge,
+  BlobTransferFailed,
   AuthenticationRejected,
   JoinRefused,
   ListenFailed,

@@ -229,6 +229,7 @@ describe("SmcpError", () => {
     new SmcpError.UnsupportedByPeer({ event: "secret" }),
     new SmcpError.InvalidResponse({ event: "e", issue: "secret" }),
     new SmcpError.PayloadTooLarge({ event: "secret", size: 2, limit: 1 }),
+    new SmcpError.BlobTransferFailed({ problem: "source", message: "secret" }),
     new SmcpError.JoinRefused({ message: "secret" }),
     new SmcpError.ListenFailed({ host: "secret", port: 1, message: "secret" }),
     new SmcpError.ConfigInvalid({ message: "secret" })

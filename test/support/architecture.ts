@@ -67,6 +67,11 @@ export const packageRules: ReadonlyArray<PackageRule> = [
     why: "src/computer/internal/childProcess.ts is the only one to start processes"
   },
   {
+    specifier: /^node:crypto$/,
+    from: /^src\/(transport|server|computer|agent|cli)\//,
+    why: "this area hashes nothing"
+  },
+  {
     specifier: /^node:/,
     from: /^src\/(transport|server|computer|cli)\//,
     why: "this area stays free of Node's own modules"
