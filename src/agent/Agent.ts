@@ -17,7 +17,7 @@ import * as ToolResult from "../protocol/ToolResult.ts"
 import * as Background from "../transport/Background.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
-import { type ConnectionState, Transport } from "../transport/Transport.ts"
+import { Transport } from "../transport/Transport.ts"
 import * as AgentTool from "./AgentTool.ts"
 import * as Catalog from "./Catalog.ts"
 import * as OfficeEvent from "./OfficeEvent.ts"
@@ -32,7 +32,7 @@ export interface SeatOptions {
 }
 
 /** Options of {@link layer}. */
-export interface Options extends SeatOptions, SocketIoTransport.Options {}
+export interface Options extends SeatOptions, Membership.Options, SocketIoTransport.Options {}
 
 /** One tool call. */
 export interface ToolCall {
@@ -79,8 +79,10 @@ export class Agent extends Context.Service<Agent, {
   readonly config: (computer: string) => Effect.Effect<GetConfigRet, SmcpError>
   /** What happens in the office, from the moment the stream starts. */
   readonly events: Stream.Stream<OfficeEvent.OfficeEvent>
-  /** The state of the connection, now and after every change. */
-  readonly connection: Stream.Stream<ConnectionState>
+  /** Where the Agent stands: whether it is connected, sits in its office, is on its way back or has lost its seat. */
+  readonly state: Effect.Effect<Membership.MembershipState>
+  /** The state now and every change. */
+  readonly stateChanges: Stream.Stream<Membership.MembershipState>
 }>()("a2c-smcp/agent/Agent") {}
 
 /** Connects over Socket.IO and takes the seat; building it fails with what the Server refused. */
@@ -88,9 +90,9 @@ export const layer = (options: Options): Layer.Layer<Agent, SmcpError> =>
   layerOnTransport(options).pipe(Layer.provide(SocketIoTransport.layer(options)))
 
 /** Takes a seat of its own on any `Transport`. */
-export const layerOnTransport = (seat: SeatOptions): Layer.Layer<Agent, SmcpError, Transport> =>
-  // A seat belongs to one transport: shared by reference, two roles in one program would get one seat.
-  layerNoDeps(seat).pipe(Layer.provide(Layer.fresh(Membership.layer)))
+export const layerOnTransport = (
+  options: SeatOptions & Membership.Options
+): Layer.Layer<Agent, SmcpError, Transport> => layerNoDeps(options).pipe(Layer.provide(Membership.layer(options)))
 
 /** The Agent alone. */
 export const layerNoDeps = (
@@ -143,8 +145,8 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
   // An Agent hears nothing of Computers that came before it.
   yield* catalog.resync
   yield* membership.changes.pipe(
-    Stream.filter((state) => state._tag === "Joined"),
     Stream.drop(1),
+    Stream.filter((state) => state._tag === "Joined"),
     Stream.runForEach(() =>
       Effect.catch(catalog.resync, (error) => Effect.logWarning(`The catalog is stale: ${error.message}`))
     ),
@@ -174,7 +176,8 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
     computers,
     config: (computer) => Effect.suspend(() => transport.call(ClientEvent.GetConfig, ask(computer))),
     events: Stream.fromPubSub(events),
-    connection: transport.changes
+    state: membership.state,
+    stateChanges: membership.changes
   })
 })
 

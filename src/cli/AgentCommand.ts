@@ -14,7 +14,7 @@ import type { AgentTool } from "../agent/AgentTool.ts"
 import type { OfficeEvent } from "../agent/OfficeEvent.ts"
 import type { Revision } from "../protocol/Revision.ts"
 import { call } from "./internal/agentCall.ts"
-import { connectionEnd, logConnection } from "./internal/connection.ts"
+import { logState, stateEnd } from "./internal/connection.ts"
 import { exitCodes } from "./internal/exitCodes.ts"
 import { Failure, usage } from "./internal/failure.ts"
 import * as flags from "./internal/flags.ts"
@@ -212,13 +212,13 @@ const computersCommand = Command.make("computers", seat, (options) => computers(
 const watch = Effect.fnUntraced(function*({ json, name, office }: Seat) {
   const agent = yield* Agent.Agent
   yield* signalMeans(exitCodes.ok)
-  yield* Effect.forkScoped(logConnection(agent.connection), { startImmediately: true })
+  yield* Effect.forkScoped(logState(agent.stateChanges), { startImmediately: true })
   const events = yield* Effect.forkScoped(
     Stream.runForEach(agent.events, (event) => json ? printJson(eventJson(event)) : print(eventText(event))),
     { startImmediately: true }
   )
   yield* Effect.logInfo(`Watching office ${office} as ${name}; Ctrl-C ends it`)
-  yield* Effect.raceFirst(connectionEnd(agent.connection), Fiber.join(events))
+  yield* Effect.raceFirst(stateEnd(agent.stateChanges), Fiber.join(events))
 })
 
 const eventJson = ({ _tag, computer }: OfficeEvent) => ({ event: _tag, computer })

@@ -39,7 +39,9 @@ export interface SeatOptions {
 }
 
 /** Options of {@link layer}. */
-export interface Options extends SeatOptions, McpManager.McpManagerOptions, SocketIoTransport.Options {}
+export interface Options
+  extends SeatOptions, Membership.Options, McpManager.McpManagerOptions, SocketIoTransport.Options
+{}
 
 // -----------------------------------------------------------------------------
 // Service
@@ -68,11 +70,11 @@ export const layer = (options: Options): Layer.Layer<Services, SmcpError.SmcpErr
 
 /** A Computer with its MCP servers on any `Transport`. */
 export const layerOnTransport = (
-  options: SeatOptions & McpManager.McpManagerOptions
+  options: SeatOptions & Membership.Options & McpManager.McpManagerOptions
 ): Layer.Layer<Services, SmcpError.SmcpError, Transport> =>
   layerNoDeps(options).pipe(
-    // Both belong to this Computer: shared by reference, two roles in one program would get one of each.
-    Layer.provideMerge(Layer.mergeAll(Layer.fresh(ToolRegistry.layer), Layer.fresh(Membership.layer))),
+    // The tools of this Computer: shared by reference, two Computers in one program would have one set.
+    Layer.provideMerge(Layer.mergeAll(Layer.fresh(ToolRegistry.layer), Membership.layer(options))),
     Layer.provideMerge(McpManager.layer(options))
   )
 

@@ -2,6 +2,8 @@
  * What differs between the revisions of the protocol, as data. Code asks the
  * revision in force; it never compares version numbers.
  */
+import type * as Arr from "effect/Array"
+import * as ProtocolVersion from "./ProtocolVersion.ts"
 
 /** The revisions this package can speak. */
 export type RevisionId = "0.1" | "0.2" | "0.3" | "0.4" | "0.5"
@@ -15,10 +17,10 @@ export interface Revision {
   readonly handshake: "none" | "query"
   /** Acks of join and leave: two arguments `true, null` / `false, text`, or none / a flat error payload. */
   readonly joinAck: "tuple" | "payload"
+  /** How a Server refuses a `client:tool_call`: a flat error, or a result with `isError`, the only thing old Agents read. */
+  readonly toolCallErrors: "flat" | "result"
   /** Seats for Computers in one office. There is always one seat for an Agent. */
   readonly computersPerOffice: number
-  /** Whether a taken seat is worth retrying after one's own reconnect. */
-  readonly rejoinRetry: boolean
   /** What a Computer owes a cancelled call: nothing, an attempt it should make, or one it must make. */
   readonly cancel: "ignored" | "should" | "must"
   /** Whether the Agent keeps waiting for the original ack after it cancelled. */
@@ -55,8 +57,8 @@ const v0_1: Revision = {
   version: "0.1.2",
   handshake: "none",
   joinAck: "tuple",
+  toolCallErrors: "result",
   computersPerOffice: Infinity,
-  rejoinRetry: false,
   cancel: "ignored",
   cancelAwaitsAck: false,
   serverKey: "name",
@@ -80,6 +82,7 @@ const v0_2: Revision = {
   id: "0.2",
   version: "0.2.3",
   handshake: "query",
+  toolCallErrors: "flat",
   cancel: "should",
   inputEnvironment: "upper-case",
   windowMetadata: "annotations",
@@ -118,7 +121,6 @@ const v0_5: Revision = {
   version: "0.5.0",
   joinAck: "payload",
   computersPerOffice: 1,
-  rejoinRetry: true,
   cancel: "must",
   cancelAwaitsAck: true
 }
@@ -131,6 +133,17 @@ export const revisions: Readonly<Record<RevisionId, Revision>> = {
   "0.4": v0_4,
   "0.5": v0_5
 }
+
+/** Revisions with the newest first, each MAJOR.MINOR once. */
+export const newestFirst = (
+  some: Arr.NonEmptyReadonlyArray<Revision>
+): Arr.NonEmptyReadonlyArray<Revision> => {
+  const [first, ...others] = [...new Map(some.map((revision) => [revision.id, revision])).values()].sort(byAge)
+  return [first!, ...others]
+}
+
+const versionOf = (revision: Revision) => ProtocolVersion.parse(revision.version)!
+const byAge = (left: Revision, right: Revision) => ProtocolVersion.compare(versionOf(right), versionOf(left))
 
 /** The revision that is spoken unless another one is chosen: the newest release. */
 export const defaultRevision: Revision = v0_4

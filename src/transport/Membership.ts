@@ -1,101 +1,165 @@
 /**
  * The office a client means to sit in: joins it, takes the seat again after
- * every reconnect, leaves it (specification, room model).
+ * every reconnect, leaves it (specification, room model). Its state joins
+ * connection and seat, so that one stream tells everything.
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { EnterOfficeReq } from "../protocol/Office.ts"
-import * as ServerEvent from "../protocol/ServerEvent.ts"
-import type { SmcpError } from "../protocol/SmcpError.ts"
+import type { EnterOfficeReq, Role } from "../protocol/Office.ts"
+import * as SmcpError from "../protocol/SmcpError.ts"
 import * as Background from "./Background.ts"
+import { keepSeat } from "./internal/keepSeat.ts"
+import * as membershipIntent from "./internal/membershipIntent.ts"
+import * as seatCalls from "./internal/seatCalls.ts"
 import { Transport } from "./Transport.ts"
 
-/** Where the client sits. */
-export type MembershipState =
-  /** In no office, and not meaning to be. */
-  | { readonly _tag: "Out" }
-  /** In the office; `sid` is the session that holds the seat. */
-  | { readonly _tag: "Joined"; readonly request: EnterOfficeReq; readonly sid: string }
-  /** Reconnected under a new session that does not hold the seat yet. */
-  | { readonly _tag: "Rejoining"; readonly request: EnterOfficeReq }
-  /** The Server would not give the seat back. */
-  | { readonly _tag: "Lost"; readonly request: EnterOfficeReq; readonly error: SmcpError }
+/** A seat in an office. */
+export interface Seat {
+  readonly office: string
+  readonly role: Role
+  readonly name: string
+}
 
-/** The client's seat. */
+/** Where a client stands. `sid` is the id of its present session, new after every reconnect. */
+export type MembershipState =
+  /**
+   * Without a connection. Another one is sought unless `final`: then it was closed from this side, or ended by the
+   * Server, whose reason is `error`. The meaning to sit in an office outlasts a connection that is sought again.
+   */
+  | {
+    readonly _tag: "Disconnected"
+    readonly reason: string
+    readonly final: boolean
+    readonly error: SmcpError.SmcpError | undefined
+  }
+  /** Seeking a connection; `attempt` counts from 1. */
+  | { readonly _tag: "Connecting"; readonly attempt: number }
+  /** Connected, in no office and not meaning to be. */
+  | { readonly _tag: "Connected"; readonly sid: string }
+  /** In the office: the Server confirmed it to this session. */
+  | { readonly _tag: "Joined"; readonly sid: string } & Seat
+  /** Connected, and taking the seat again that an earlier session had; `attempt` counts from 1. */
+  | { readonly _tag: "Rejoining"; readonly sid: string; readonly attempt: number } & Seat
+  /** Connected, in no office: the seat could not be taken again. A later join is free to try. */
+  | { readonly _tag: "Lost"; readonly sid: string; readonly why: SmcpError.SmcpError } & Seat
+
+/** Options of {@link layer}. */
+export interface Options {
+  /**
+   * For how long after a reconnect a seat that is taken is asked for again: after 1, 2, 4, 8, 8, … seconds, as long as
+   * the next attempt begins within this time. Zero: once. Default: 60 seconds.
+   */
+  readonly rejoinBudget?: Duration.Input | undefined
+  /** How long the Server may take to answer one join or leave. Default: 10 seconds. */
+  readonly joinTimeout?: Duration.Input | undefined
+}
+
+/**
+ * The client's seat. A join that the Server has confirmed is repeated under every new session. Only a taken seat is
+ * asked for more than once then, since one's own lost session may hold it until the Server notices; any other refusal
+ * and silence end in `Lost`. Joins and leaves happen one after another.
+ */
 export class Membership extends Context.Service<Membership, {
-  /** Takes a seat; fails with the Server's refusal. A confirmed seat is taken again after every reconnect. */
-  readonly join: (request: EnterOfficeReq) => Effect.Effect<void, SmcpError>
-  /** Gives the seat up, and the intent to sit there. */
-  readonly leave: Effect.Effect<void, SmcpError>
+  /**
+   * Takes a seat; fails with the Server's refusal, with `CallTimeout`, or at once with `NotConnected`. A join whose
+   * answer does not come, or that is interrupted, leaves no seat behind that was not there before.
+   */
+  readonly join: (request: EnterOfficeReq) => Effect.Effect<void, SmcpError.SmcpError>
+  /** Gives up the seat and the meaning to sit there, also while it is being taken again. Succeeds without a seat. */
+  readonly leave: Effect.Effect<void, SmcpError.SmcpError>
   readonly state: Effect.Effect<MembershipState>
   /** The state now and every change. */
   readonly changes: Stream.Stream<MembershipState>
 }>()("a2c-smcp/transport/Membership") {}
 
-// A seat may still be held by one's own lost session until the Server notices that it is gone.
-const rejoinSchedule = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("5 seconds")]).pipe(
-  Schedule.upTo({ duration: "45 seconds" })
-)
-const isTakenSeat = ({ reason }: SmcpError) => reason._tag === "RoomFull" || reason._tag === "JoinRefused"
+/** Keeps the seat on a transport. Every call makes a layer of its own, as a seat belongs to one transport. */
+export const layer = (options: Options = {}): Layer.Layer<Membership, never, Transport> =>
+  Layer.effect(Membership, make(options))
 
-/** Keeps the seat on a transport. */
-export const layer: Layer.Layer<Membership, never, Transport> = Layer.effect(
-  Membership,
-  Effect.gen(function*() {
-    const transport = yield* Transport
-    const state = yield* SubscriptionRef.make<MembershipState>({ _tag: "Out" })
+// -----------------------------------------------------------------------------
+// Internal
+// -----------------------------------------------------------------------------
 
-    const enter = Effect.fnUntraced(function*(request: EnterOfficeReq) {
-      const connection = yield* transport.state
-      yield* transport.call(ServerEvent.JoinOffice, request)
-      const sid = connection._tag === "Connected" ? connection.sid : ""
-      return { _tag: "Joined", request, sid } as const
-    })
+const make = Effect.fnUntraced(function*(options: Options) {
+  const transport = yield* Transport
+  const calls = seatCalls.make(transport, options.joinTimeout ?? "10 seconds")
+  const oneAtATime = Semaphore.makeUnsafe(1).withPermit
+  const model = yield* SubscriptionRef.make<membershipIntent.Model>({
+    connection: yield* transport.state,
+    intent: membershipIntent.none
+  })
+  const setIntent = (intent: membershipIntent.Intent) =>
+    SubscriptionRef.update(model, (before) => ({ ...before, intent }))
+  const intentNow = Effect.map(SubscriptionRef.get(model), ({ intent }) => intent)
+  // The copy in the model comes a moment late; what is decided and shown now asks the connection itself.
+  const modelNow = Effect.zipWith(transport.state, intentNow, (connection, intent) => ({ connection, intent }))
+  const state = Effect.map(modelNow, membershipIntent.view)
 
-    const rejoin = Effect.fnUntraced(function*(request: EnterOfficeReq) {
-      const rejoining: MembershipState = { _tag: "Rejoining", request }
-      yield* SubscriptionRef.set(state, rejoining)
-      const end = yield* Effect.retry(enter(request), { schedule: rejoinSchedule, while: isTakenSeat }).pipe(
-        Effect.tapError((error) => Effect.logWarning(`Could not rejoin ${request.office_id}: ${error.message}`)),
-        Effect.catch((error) => Effect.succeed({ _tag: "Lost", request, error } as const))
-      )
-      if ((yield* SubscriptionRef.get(state)) === rejoining) return yield* SubscriptionRef.set(state, end)
-      // Whoever left in the meantime does not want the seat that was just taken.
-      if (end._tag === "Joined") yield* Effect.ignore(vacate(request))
-    })
-
-    const vacate = (request: EnterOfficeReq) =>
-      transport.call(ServerEvent.LeaveOffice, { office_id: request.office_id })
-
-    const onConnected = Effect.fnUntraced(function*(sid: string) {
-      const current = yield* SubscriptionRef.get(state)
-      if (current._tag === "Out" || (current._tag === "Joined" && current.sid === sid)) return
-      yield* rejoin(current.request)
-    })
-
-    yield* transport.changes.pipe(
-      // A newer connection state makes a running rejoin pointless.
-      Stream.switchMap((connection) =>
-        connection._tag === "Connected" ? Stream.fromEffect(onConnected(connection.sid)) : Stream.empty
-      ),
-      Stream.runDrain,
-      Background.fork("Membership")
+  const join = (request: EnterOfficeReq) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(sessionOf(transport), (sid) =>
+        restore(calls.join(sid, request)).pipe(
+          Effect.onExit((exit) => isInDoubt(exit) ? doubt(sid) : Effect.void),
+          Effect.andThen(setIntent(membershipIntent.kept({ ...request }, sid)))
+        ))
     )
 
-    return {
-      join: (request) => Effect.flatMap(enter(request), (joined) => SubscriptionRef.set(state, joined)),
-      leave: Effect.gen(function*() {
-        const current = yield* SubscriptionRef.get(state)
-        if (current._tag === "Out") return
-        yield* SubscriptionRef.set(state, { _tag: "Out" })
-        yield* vacate(current.request)
-      }),
-      state: SubscriptionRef.get(state),
-      changes: SubscriptionRef.changes(state)
-    }
+  /** The Server may have given the seat of a join that failed here: back to where the client was before it. */
+  const doubt = Effect.fnUntraced(function*(sid: string) {
+    const intent = yield* intentNow
+    if (intent._tag === "Kept") return yield* setIntent(membershipIntent.kept(intent.request, undefined))
+    yield* calls.release(sid)
   })
-)
+
+  const forget = setIntent(membershipIntent.none)
+
+  const leave = Effect.gen(function*() {
+    yield* forget
+    const { connection } = yield* modelNow
+    if (connection._tag !== "Connected") return
+    yield* Effect.catchIf(calls.vacate(connection.sid), seatCalls.isOffline, () => Effect.void)
+  })
+
+  yield* transport.changes.pipe(
+    Stream.runForEach((connection) => SubscriptionRef.update(model, ({ intent }) => ({ connection, intent }))),
+    Background.fork("Following the connection")
+  )
+  yield* keepSeat({
+    calls,
+    oneAtATime,
+    budget: Duration.toMillis(Duration.fromInputUnsafe(options.rejoinBudget ?? "60 seconds")),
+    setIntent,
+    targetNow: Effect.map(modelNow, membershipIntent.targetOf),
+    targets: Stream.map(SubscriptionRef.changes(model), membershipIntent.targetOf)
+  })
+
+  return Membership.of({
+    // Without a connection there is nothing to wait for.
+    join: (request) => Effect.andThen(sessionOf(transport), oneAtATime(join(request))),
+    leave: Effect.gen(function*() {
+      // A seat that is being taken again is not wanted from now on, whatever is still under way.
+      if ((yield* state)._tag !== "Joined") yield* forget
+      yield* oneAtATime(leave)
+    }),
+    state,
+    changes: Stream.changes(Stream.map(SubscriptionRef.changes(model), membershipIntent.view))
+  })
+})
+
+const sessionOf = (transport: Transport["Service"]): Effect.Effect<string, SmcpError.SmcpError> =>
+  Effect.flatMap(
+    transport.state,
+    (connection) => connection._tag === "Connected" ? Effect.succeed(connection.sid) : Effect.fail(offline)
+  )
+
+const offline = SmcpError.make(new SmcpError.NotConnected({ message: "Not connected to the Server" }))
+
+const isInDoubt = (exit: Exit.Exit<void, SmcpError.SmcpError>): boolean =>
+  Exit.isFailure(exit) &&
+  !exit.cause.reasons.some((reason) => reason._tag === "Fail" && seatCalls.isSettled(reason.error))

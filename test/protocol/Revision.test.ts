@@ -10,7 +10,6 @@ const facts: { readonly [Key in Exclude<keyof Revision.Revision, "id">]: Readonl
   handshake: ["none", "query", "query", "query", "query"],
   joinAck: ["tuple", "tuple", "tuple", "tuple", "payload"],
   computersPerOffice: [Infinity, Infinity, Infinity, Infinity, 1],
-  rejoinRetry: [false, false, false, false, true],
   cancel: ["ignored", "should", "should", "should", "must"],
   cancelAwaitsAck: [false, false, false, false, true],
   serverKey: ["name", "name", "bundle_id", "bundle_id", "bundle_id"],

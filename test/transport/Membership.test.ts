@@ -17,7 +17,7 @@ const seat = (name: string, office_id = "R") => ({ role: "agent", name, office_i
 
 const open = Effect.fnUntraced(function*(hub: MemoryTransport.Hub) {
   const context = yield* Layer.build(
-    Membership.layer.pipe(Layer.provideMerge(MemoryTransport.layerClient(hub)))
+    Membership.layer().pipe(Layer.provideMerge(MemoryTransport.layerClient(hub)))
   )
   return { membership: Context.get(context, Membership.Membership), transport: Context.get(context, Transport) }
 })
@@ -40,12 +40,12 @@ describe("Membership", () => {
     Effect.gen(function*() {
       const hub = yield* openOffice()
       const first = yield* open(hub)
-      assert.strictEqual((yield* first.membership.state)._tag, "Out")
+      assert.strictEqual((yield* first.membership.state)._tag, "Connected")
       yield* first.membership.join(seat("A"))
       assert.strictEqual((yield* first.membership.state)._tag, "Joined")
       const second = yield* open(hub)
       assert.strictEqual((yield* Effect.flip(second.membership.join(seat("B")))).reason._tag, "JoinRefused")
-      assert.strictEqual((yield* second.membership.state)._tag, "Out")
+      assert.strictEqual((yield* second.membership.state)._tag, "Connected")
     }))
 
   it.effect("takes the seat again under the new session after a reconnect", () =>
@@ -99,7 +99,7 @@ describe("Membership", () => {
       yield* membership.leave
       yield* hub.disconnect(yield* sidOf(transport))
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* membership.state)._tag, "Out")
+      assert.strictEqual((yield* membership.state)._tag, "Connected")
       assert.strictEqual((yield* Effect.flip(members(transport))).reason._tag, "NotInRoom")
     }))
 
@@ -116,7 +116,7 @@ describe("Membership", () => {
       const leaving = yield* Effect.forkChild(membership.leave, { startImmediately: true })
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(leaving)
-      assert.strictEqual((yield* membership.state)._tag, "Out")
+      assert.strictEqual((yield* membership.state)._tag, "Connected")
       yield* hub.setFaults({ delay: () => "0 seconds" })
       assert.strictEqual((yield* Effect.flip(members(transport))).reason._tag, "NotInRoom")
     }))

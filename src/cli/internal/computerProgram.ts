@@ -13,8 +13,7 @@ import * as ToolRegistry from "../../computer/ToolRegistry.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import * as Membership from "../../transport/Membership.ts"
 import * as SocketIoTransport from "../../transport/SocketIoTransport.ts"
-import { Transport } from "../../transport/Transport.ts"
-import { connectionEnd, logConnection } from "./connection.ts"
+import { logState, stateEnd } from "./connection.ts"
 import { exitCodes } from "./exitCodes.ts"
 import { print, printJson } from "./output.ts"
 import { signalMeans } from "./signals.ts"
@@ -45,15 +44,14 @@ export const host = Effect.fnUntraced(function*(options: Options) {
 
 const layerOf = ({ apiKey, name, office, revision, url }: Options, { inputs, servers }: ConfigFile.ConfigFile) =>
   Computer.layerOnTransport({ name, office, servers, inputs }).pipe(
-    Layer.provideMerge(SocketIoTransport.layer({ url, revision, apiKey: Option.getOrUndefined(apiKey) }))
+    Layer.provide(SocketIoTransport.layer({ url, revision, apiKey: Option.getOrUndefined(apiKey) }))
   )
 
 const run = Effect.fnUntraced(function*({ exitWithStdin, json, name, office }: Options) {
   const manager = yield* McpManager.McpManager
   const registry = yield* ToolRegistry.ToolRegistry
-  const membership = yield* Membership.Membership
-  const { changes } = yield* Transport
-  yield* Effect.forkScoped(logConnection(changes), { startImmediately: true })
+  const { changes } = yield* Membership.Membership
+  yield* Effect.forkScoped(logState(changes), { startImmediately: true })
   yield* Effect.timeoutOption(manager.ready, START_PATIENCE)
   const states = yield* manager.states
   const ready = states.filter(({ state }) => state._tag === "Ready").length
@@ -62,7 +60,7 @@ const run = Effect.fnUntraced(function*({ exitWithStdin, json, name, office }: O
     ? printJson({ office, name, servers: states.length, ready, tools })
     : print(`Joined office ${office} as ${name}: ${ready} of ${states.length} MCP servers ready, ${tools} tools`)
   yield* Effect.forkScoped(logDiagnostics(registry), { startImmediately: true })
-  const end = Effect.raceFirst(connectionEnd(changes), seatLost(membership))
+  const end = stateEnd(changes)
   yield* exitWithStdin ? Effect.raceFirst(end, untilStdinEnds) : end
 })
 
@@ -79,9 +77,3 @@ const logDiagnostics = (registry: ToolRegistry.ToolRegistry["Service"]) => {
     }, { discard: true }))
   )
 }
-
-/** Fails when the Server does not give the seat back after a reconnect. */
-const seatLost = ({ changes }: Membership.Membership["Service"]) =>
-  changes.pipe(
-    Stream.runForEach((state) => state._tag === "Lost" ? Effect.fail(state.error) : Effect.void)
-  )
