@@ -12,8 +12,8 @@ import type { CallToolResult, ToolCallReq } from "../../protocol/Tool.ts"
 import * as ToolResult from "../../protocol/ToolResult.ts"
 import * as WireError from "../../protocol/WireError.ts"
 import type { Progress } from "../McpClient.ts"
-import type { McpError } from "../McpError.ts"
 import type { Route } from "../ToolRegistry.ts"
+import { publicMessage } from "./publicMessage.ts"
 
 export interface ToolCalls {
   /**
@@ -98,9 +98,3 @@ const describeProgress = ({ message, progress, total }: Progress): string =>
   [total === undefined ? `${progress}` : `${progress}/${total}`, message?.replace(/\s+/g, " ").slice(0, 200)]
     .filter((part) => part !== undefined)
     .join(" ")
-
-const LONGEST_MESSAGE = 2000
-
-/** What a peer may know: the server's own words without a stack, and nothing of what it wrote to stderr. */
-const publicMessage = ({ summary }: McpError): string =>
-  summary.split("\n").filter((line) => !/^\s+at /.test(line)).join("\n").slice(0, LONGEST_MESSAGE)
