@@ -1,4 +1,15 @@
-export { Agent, AgentTool, Catalog, connectAgent, OfficeEvent, ToolOutcome } from "./agent/index.ts"
+export {
+  Agent,
+  AgentResource,
+  AgentTool,
+  AgentWindow,
+  BlobDownload,
+  Catalog,
+  connectAgent,
+  OfficeEvent,
+  ToolOutcome,
+  Upload
+} from "./agent/index.ts"
 export type { ConnectedAgent, ConnectOptions, SignalOptions } from "./agent/index.ts"
 export { Computer, ConfigFile, McpClient, McpError, McpManager, ToolRegistry } from "./computer/index.ts"
 export { PROTOCOL_VERSION } from "./protocol/index.ts"

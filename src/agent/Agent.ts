@@ -2,7 +2,7 @@
  * The caller: sits in one office, sees the tools of its Computers, calls them.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
@@ -13,15 +13,20 @@ import * as RequestId from "../protocol/RequestId.ts"
 import type { GetConfigRet } from "../protocol/ServerConfig.ts"
 import * as ServerEvent from "../protocol/ServerEvent.ts"
 import type { SmcpError } from "../protocol/SmcpError.ts"
-import * as ToolResult from "../protocol/ToolResult.ts"
 import * as Background from "../transport/Background.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
 import { Transport } from "../transport/Transport.ts"
+import type * as AgentResource from "./AgentResource.ts"
 import * as AgentTool from "./AgentTool.ts"
+import type * as AgentWindow from "./AgentWindow.ts"
+import type * as BlobDownload from "./BlobDownload.ts"
 import * as Catalog from "./Catalog.ts"
+import { asking, questions } from "./internal/questions.ts"
+import { prepareCall } from "./internal/toolCall.ts"
 import * as OfficeEvent from "./OfficeEvent.ts"
-import * as ToolOutcome from "./ToolOutcome.ts"
+import type { ToolOutcome } from "./ToolOutcome.ts"
+import type * as Upload from "./Upload.ts"
 
 /** Where the Agent sits. */
 export interface SeatOptions {
@@ -44,18 +49,33 @@ export interface ToolCall {
   readonly params?: Readonly<Record<string, unknown>> | undefined
   /** How long the tool may take, rounded up to whole seconds. Default: 60 seconds. */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * What becomes of large binary parts of the result, which stay at the Computer:
+   * `restore` fetches them and puts them where the MCP server had them, after the
+   * tool's own time; a part that cannot be had keeps its handle and is named in the
+   * outcome's `unrestored`, because the tool ran all the same. `keep` leaves the
+   * handles for `download` or `blob`. Default: `restore`.
+   */
+  readonly blobs?: "restore" | "keep" | undefined
+  /** The most bytes to fetch for one result; what is beyond keeps its handle. Default: 100 MiB. */
+  readonly maxRestoredBytes?: number | undefined
 }
 
 /** A tool call under way. */
 export interface RunningCall {
   readonly reqId: string
-  /** How it ended. Interrupting the wait cancels the call. */
-  readonly outcome: Effect.Effect<ToolOutcome.ToolOutcome, SmcpError>
-  /** Asks the Computer to stop; `outcome` then tells whether it did. */
+  /** How it ended. Interrupting the wait cancels the call. To be run once. */
+  readonly outcome: Effect.Effect<ToolOutcome, SmcpError>
+  /** Asks the Computer to stop; `outcome` waits on, until its own deadline, and tells whether it did. */
   readonly cancel: Effect.Effect<void, SmcpError>
 }
 
-/** An Agent in its office. */
+/**
+ * An Agent in its office. What asks a Computer fails with the peer's refusal and its code (404 for a name that is not in
+ * the office), or with a reason of this side: `NotConnected` (nothing was sent), `ConnectionLost` (it may have run),
+ * `CallTimeout`, `InvalidResponse`, `UnsupportedByPeer` (also when the revision in force has no such question).
+ * Nothing is repeated by itself.
+ */
 export class Agent extends Context.Service<Agent, {
   readonly name: string
   readonly office: string
@@ -70,13 +90,47 @@ export class Agent extends Context.Service<Agent, {
    * Calls a tool. Interrupting it cancels the call at the Computer and its MCP
    * server, and so does its own deadline, which ends in `TimedOut`.
    */
-  readonly callTool: (call: ToolCall) => Effect.Effect<ToolOutcome.ToolOutcome, SmcpError>
+  readonly callTool: (call: ToolCall) => Effect.Effect<ToolOutcome, SmcpError>
   /** Prepares a call that can be cancelled while its outcome is awaited elsewhere. Nothing is sent before `outcome` runs. */
   readonly prepareCall: (call: ToolCall) => RunningCall
   /** The Computers that sit in the office now. */
   readonly computers: Effect.Effect<ReadonlyArray<SessionInfo>, SmcpError>
   /** A Computer's configuration: raw, with placeholders unrendered. */
   readonly config: (computer: string) => Effect.Effect<GetConfigRet, SmcpError>
+  /** One page of the resources of one MCP server; 4014 when there is no such server, 4015 when it has no resources. */
+  readonly resources: (
+    computer: string,
+    mcpServer: string,
+    options?: { readonly cursor?: string | undefined }
+  ) => Effect.Effect<AgentResource.ResourcePage, SmcpError>
+  /** All pages, each asked for when it is wanted. A cursor that comes twice ends in `InvalidResponse`. */
+  readonly allResources: (
+    computer: string,
+    mcpServer: string
+  ) => Stream.Stream<AgentResource.AgentResource, SmcpError>
+  /** The windows of a Computer's desktop, the most important first. */
+  readonly desktop: (
+    computer: string,
+    options?: AgentWindow.DesktopOptions
+  ) => Effect.Effect<ReadonlyArray<AgentWindow.AgentWindow>, SmcpError>
+  /** The bytes behind a handle, in order and checked; see `BlobDownload.stream`. Fails with 4018 and its reason. */
+  readonly blob: (
+    computer: string,
+    handle: string,
+    options?: BlobDownload.BlobOptions
+  ) => Stream.Stream<Uint8Array, SmcpError>
+  /** The bytes behind a handle at once, in parallel ranges; see `BlobDownload.download`. */
+  readonly download: (
+    computer: string,
+    handle: string,
+    options?: BlobDownload.DownloadOptions
+  ) => Effect.Effect<BlobDownload.Download, SmcpError>
+  /** Writes bytes to a file on the Computer; see `Upload`. Fails with 4019 and its reason, and as the source does. */
+  readonly upload: <E = never>(
+    computer: string,
+    source: Upload.Source<E>,
+    options?: Upload.Options
+  ) => Effect.Effect<Upload.Uploaded, SmcpError | E>
   /** What happens in the office, from the moment the stream starts. */
   readonly events: Stream.Stream<OfficeEvent.OfficeEvent>
   /** Where the Agent stands: whether it is connected, sits in its office, is on its way back or has lost its seat. */
@@ -106,7 +160,8 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
   const { name, office } = seat
   const transport = yield* Transport
   const membership = yield* Membership.Membership
-  const ask = (computer: string) => ({ agent: name, req_id: RequestId.make(), computer })
+  const ask = asking(transport, name)
+  const asked = questions(transport, name)
 
   const sessions = Effect.map(
     Effect.suspend(() =>
@@ -123,7 +178,7 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
 
   const toolsOf = (computer: string) =>
     Effect.map(
-      Effect.suspend(() => transport.call(ClientEvent.GetTools, ask(computer))),
+      ask(ClientEvent.GetTools, computer),
       (answer) => answer.tools.map((tool) => AgentTool.fromWire(computer, tool))
     )
 
@@ -153,7 +208,11 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
     Background.fork("The catalog")
   )
 
-  const prepareCall = prepareCallOn(transport, name)
+  const prepare = prepareCall(
+    transport,
+    name,
+    (computer) => (handle, options) => asked.download(computer, handle, options)
+  )
   return Agent.of({
     name,
     office,
@@ -171,39 +230,13 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
     catalog: catalog.current,
     catalogChanges: catalog.changes,
     catalogSettled: catalog.settled,
-    callTool: (call) => Effect.suspend(() => prepareCall(call).outcome),
-    prepareCall,
+    callTool: (call) => Effect.suspend(() => prepare(call).outcome),
+    prepareCall: prepare,
     computers,
-    config: (computer) => Effect.suspend(() => transport.call(ClientEvent.GetConfig, ask(computer))),
+    config: (computer) => ask(ClientEvent.GetConfig, computer),
+    ...asked,
     events: Stream.fromPubSub(events),
     state: membership.state,
     stateChanges: membership.changes
   })
 })
-
-const prepareCallOn = (transport: Transport["Service"], agent: string) => (call: ToolCall): RunningCall => {
-  const reqId = RequestId.make()
-  const seconds = Math.max(1, Math.ceil(Duration.toSeconds(Duration.fromInputUnsafe(call.timeout ?? "60 seconds"))))
-  const cancel = transport.send(ServerEvent.ToolCallCancel, { agent, req_id: reqId })
-  const outcome = transport.call(
-    ClientEvent.ToolCall,
-    {
-      computer: call.computer,
-      tool_name: call.tool,
-      params: call.params ?? {},
-      agent,
-      req_id: reqId,
-      timeout: seconds
-    },
-    { timeout: Duration.seconds(seconds) }
-  ).pipe(
-    Effect.map(ToolOutcome.fromResult),
-    Effect.catchReason(
-      "SmcpError",
-      "CallTimeout",
-      () => Effect.as(Effect.ignore(cancel), ToolOutcome.fromResult(ToolResult.timedOut(seconds)))
-    ),
-    Effect.onInterrupt(() => Effect.ignore(cancel))
-  )
-  return { reqId, outcome, cancel }
-}

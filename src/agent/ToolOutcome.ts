@@ -3,31 +3,52 @@
  * is an outcome, and only the channel's own troubles are `SmcpError`s
  * (specification, error handling).
  */
+import type { SmcpError } from "../protocol/SmcpError.ts"
 import type { CallToolResult } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
 
-/** The closed set of outcomes; each carries the result as it came. */
+/** The closed set of outcomes. */
 export type ToolOutcome =
-  | { readonly _tag: "Ok"; readonly result: CallToolResult }
+  | Outcome<"Ok">
   /** The tool said that it failed, or it does not exist. */
-  | { readonly _tag: "Failed"; readonly result: CallToolResult }
-  /** The call was cancelled and really stopped. */
-  | { readonly _tag: "Cancelled"; readonly result: CallToolResult }
+  | Outcome<"Failed">
+  /** The call was cancelled and really stopped; see {@link cancelReason}. */
+  | Outcome<"Cancelled">
   /** The deadline passed, here, at the Server or at the Computer. */
-  | { readonly _tag: "TimedOut"; readonly result: CallToolResult }
+  | Outcome<"TimedOut">
   /** The MCP server wants an authorization that the Computer does not have yet (4006). */
-  | { readonly _tag: "AuthorizationRequired"; readonly result: CallToolResult }
+  | Outcome<"AuthorizationRequired">
   /** The MCP server refused the Computer's authorization (4007). */
-  | { readonly _tag: "AuthorizationFailed"; readonly result: CallToolResult }
+  | Outcome<"AuthorizationFailed">
+
+/** What every outcome carries. */
+export interface Outcome<Tag extends string> {
+  readonly _tag: Tag
+  /** As it came, with the parts in place that were left out for their size. */
+  readonly result: CallToolResult
+  /** The parts that could not be had, and stay handles in the result; absent when there are none. */
+  readonly unrestored?: ReadonlyArray<UnrestoredBlob>
+}
+
+/** A part of a result that stayed at the Computer. The tool ran; only these bytes are missing. */
+export interface UnrestoredBlob {
+  /** Its place in the result's `content`. */
+  readonly index: number
+  /** To try again with `download` or `blob`. */
+  readonly handle: string
+  /** Bytes, as the Computer announced them. */
+  readonly totalSize: number | undefined
+  readonly error: SmcpError
+}
 
 /** Names the outcome by the marks in the result's metadata. */
 export const fromResult = (result: CallToolResult): ToolOutcome => ({ _tag: tagOf(result), result })
 
 const tagOf = (result: CallToolResult): ToolOutcome["_tag"] => {
-  if (ToolResult.mark(result, "a2c_cancelled") === true) return "Cancelled"
-  if (ToolResult.mark(result, "a2c_timeout") === true) return "TimedOut"
+  if (isMarked(result, "a2c_cancelled")) return "Cancelled"
+  if (isMarked(result, "a2c_timeout")) return "TimedOut"
   if (result.isError !== true) return "Ok"
-  switch (ToolResult.mark(result, "error_code")) {
+  switch (Number(ToolResult.mark(result, "error_code"))) {
     case 4006:
       return "AuthorizationRequired"
     case 4007:
@@ -35,6 +56,18 @@ const tagOf = (result: CallToolResult): ToolOutcome["_tag"] => {
     default:
       return "Failed"
   }
+}
+
+/** Some stacks write metadata values as JSON texts. */
+const isMarked = (result: CallToolResult, key: string): boolean => {
+  const mark = ToolResult.mark(result, key)
+  return mark === true || mark === "true"
+}
+
+/** Why the call was cancelled, in the Computer's words: for logs, not for decisions. */
+export const cancelReason = ({ result }: ToolOutcome): string | undefined => {
+  const reason = ToolResult.mark(result, "a2c_cancel_reason")
+  return typeof reason === "string" ? reason : undefined
 }
 
 /** The text parts of a result, joined by newlines. */
