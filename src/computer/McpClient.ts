@@ -11,13 +11,14 @@ import { BoxedError, boxResponse, unboxResult } from "./internal/boxedResponse.t
 import { childEnvironment, SpawnError } from "./internal/childProcess.ts"
 import { type Frame, isRecord } from "./internal/jsonRpcFrame.ts"
 import { type LineRing, makeLineRing } from "./internal/lineRing.ts"
+import type { Send } from "./internal/listPages.ts"
 import { lossReason, wireReason } from "./internal/mcpReason.ts"
 import { MemoryTransport } from "./internal/memoryTransport.ts"
 import { makeNotificationHub } from "./internal/notificationHub.ts"
 import { makeProgressListeners } from "./internal/progressListeners.ts"
 import { makeRedactor } from "./internal/redact.ts"
 import { StdioTransport } from "./internal/stdioTransport.ts"
-import { listTools, type Send } from "./internal/toolList.ts"
+import { listTools } from "./internal/toolList.ts"
 import {
   InvalidResponse,
   McpError,

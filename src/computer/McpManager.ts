@@ -16,7 +16,9 @@ import { availableParallelism } from "node:os"
 import type { ServerConfig } from "../protocol/ServerConfig.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
+import * as Background from "../transport/Background.ts"
 import type { ServerEntry } from "./ConfigFile.ts"
+import { makePaced } from "./internal/paced.ts"
 import * as Placeholders from "./internal/placeholders.ts"
 import { REMOTE_UNSUPPORTED } from "./internal/serverEntry.ts"
 import { makeStartGate, type StartGate } from "./internal/startGate.ts"
@@ -225,12 +227,11 @@ const supervise = ({ connect, entry, gate, setState }: Supervised): Effect.Effec
     const { client, list } = yield* gate(
       Effect.flatMap(connect, (client) => Effect.map(client.listTools, (list) => ({ client, list })))
     )
+    // listens before anybody else can: what the server has said by now is for the first who does
+    const refreshing = yield* refreshTools(client, (list) => ready(list, client))
     yield* ready(list, client)
     yield* Effect.logInfo(`The MCP server "${bundleId}" is ready, with ${list.tools.length} tools`)
-    return yield* Effect.raceFirst(
-      Effect.flatMap(client.closed, Effect.fail),
-      refreshTools(client, (list) => ready(list, client))
-    )
+    return yield* Effect.raceFirst(Effect.flatMap(client.closed, Effect.fail), refreshing)
   }).pipe(
     // inside the scope: everybody sees at once that it failed, and not only when its process is gone
     Effect.catch(({ message }) => failed(message)),
@@ -243,20 +244,20 @@ const supervise = ({ connect, entry, gate, setState }: Supervised): Effect.Effec
   )
 }
 
-/** Lists the tools again whenever the server says that they changed, at most ten times a second. */
-const refreshTools = (
+/** Listens from now on, and lists the tools again whenever the server says that they changed. */
+const refreshTools = Effect.fnUntraced(function*(
   client: McpClient.McpClient,
   use: (list: McpClient.ToolList) => Effect.Effect<void>
-): Effect.Effect<never> =>
-  client.notifications.pipe(
-    Stream.filter(({ method }) => method === "notifications/tools/list_changed"),
-    Stream.buffer({ capacity: 1, strategy: "sliding" }),
-    Stream.runForEach(() =>
-      client.listTools.pipe(
-        Effect.flatMap(use),
-        Effect.catch(({ message }) => Effect.logWarning(`The tools could not be listed again: ${message}`)),
-        Effect.andThen(Effect.sleep("100 millis"))
-      )
-    ),
-    Effect.andThen(Effect.never)
+): Effect.fn.Return<Effect.Effect<never>, never, Scope.Scope> {
+  const { ask, run } = yield* makePaced(
+    client.listTools.pipe(
+      Effect.flatMap(use),
+      Effect.catch(({ message }) => Effect.logWarning(`The tools could not be listed again: ${message}`))
+    )
   )
+  yield* client.notifications.pipe(
+    Stream.runForEach(({ method }) => Effect.sync(() => method === "notifications/tools/list_changed" && ask())),
+    Background.fork("Listening to an MCP server")
+  )
+  return run
+})
