@@ -54,7 +54,7 @@ const settings = {
     Flag.withDefault("/socket.io"),
     Flag.filter((path) => path.startsWith("/"), () => "Expected a path that begins with /")
   ),
-  revision: flags.revision,
+  revisions: flags.revisions,
   maxPayload: Flag.Int("max-payload").pipe(
     Flag.withMetavar("<bytes>"),
     Flag.withDescription("Largest message a peer may send, in bytes [default 1000000]"),
@@ -86,6 +86,10 @@ export const serverCommand = Command.make("server", settings, (options) =>
         description: "Listen on this machine"
       },
       { command: "smcp server --host 0.0.0.0 --port 7000 --api-key K1 --api-key K2", description: "Listen for others" },
+      {
+        command: "smcp server --revisions 0.4,0.5,0.1 --port 7000",
+        description: "Also for peers of protocol 0.5, and those of 0.1, which announce no version"
+      },
       {
         command: "smcp server --allow-anonymous --json",
         description: "Free port, no key, {\"url\":\"…\"} for a script"

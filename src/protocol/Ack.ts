@@ -11,6 +11,7 @@ import { isRecord } from "./internal/fields.ts"
 import type { Revision } from "./Revision.ts"
 import type { ServerEvent } from "./ServerEvent.ts"
 import * as SmcpError from "./SmcpError.ts"
+import * as ToolResult from "./ToolResult.ts"
 
 /** The arguments of one acknowledgement. */
 export type Args = ReadonlyArray<unknown>
@@ -33,6 +34,10 @@ export const membershipOk = (revision: Revision): Args => revision.joinAck === "
 /** The acknowledgement of a join or leave that was refused, in the revision's form. */
 export const membershipRefused = (revision: Revision, error: SmcpError.SmcpError): Args =>
   revision.joinAck === "tuple" ? [false, SmcpError.toPayload(error).message] : failure(error)
+
+/** The acknowledgement of a `client:tool_call` that the Server refused, in the revision's form. */
+export const toolCallRefused = (revision: Revision, error: SmcpError.SmcpError): Args =>
+  revision.toolCallErrors === "flat" ? failure(error) : value(ToolResult.refused(SmcpError.toPayload(error)))
 
 /** Reads an acknowledgement as the event promises it, whichever revision wrote it. */
 export const read = <E extends AckedEvent>(

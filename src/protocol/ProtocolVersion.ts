@@ -22,6 +22,10 @@ export const parse = (text: string): ProtocolVersion | undefined => {
     : { major: Number(match[1]), minor: Number(match[2]), patch: Number(match[3]) }
 }
 
+/** Below zero when the first is the older one, above zero when it is the newer one. */
+export const compare = (left: ProtocolVersion, right: ProtocolVersion): number =>
+  left.major - right.major || left.minor - right.minor || left.patch - right.patch
+
 /**
  * Whether a client may talk to a server. While MAJOR is 0 both MAJOR and MINOR
  * must be equal; from 1.0 on MAJOR must be equal and the server's MINOR at

@@ -3,6 +3,7 @@
  * always ends in a `CallToolResult`, and marks in its `meta` say how
  * (specification, error handling and data structures).
  */
+import type { ErrorPayload } from "./ErrorPayload.ts"
 import type { CallToolResult } from "./Tool.ts"
 
 const failed = (text: string, meta: Readonly<Record<string, unknown>> | null): CallToolResult => ({
@@ -30,16 +31,20 @@ export const unknownTool = (name: string): CallToolResult => ({
   isError: true
 })
 
+/** The call never reached a tool, told to an Agent that takes a flat error for a broken result; the code is in the metadata. */
+export const refused = ({ code, message }: ErrorPayload): CallToolResult => failed(message, { error_code: code })
+
 /** The MCP server could not run the tool: `message` says why. */
 export const executionFailed = (message: string): CallToolResult =>
   failed(`Tool execution failed: ${message}`, { error_code: 4003 })
 
+/** The tool ran, but what it returned cannot be given to the caller. */
+export const undeliverable = (why: string): CallToolResult =>
+  failed(`The tool ran, but its result ${why}`, { error_code: 4003 })
+
 /** The tool ran, but a message to the Server cannot carry what it returned. Sizes in bytes. */
 export const tooLarge = (size: number, limit: number): CallToolResult =>
-  failed(
-    `The tool ran, but its result is too large to be sent: ${size} bytes, and the Server accepts at most ${limit}`,
-    { error_code: 4003 }
-  )
+  undeliverable(`is too large to be sent: ${size} bytes, and the Server accepts at most ${limit}`)
 
 /** The value of a mark in the result's metadata, under `meta` first and `_meta` second. */
 export const mark = (result: CallToolResult, key: string): unknown => result.meta?.[key] ?? result._meta?.[key]

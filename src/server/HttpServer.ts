@@ -2,6 +2,7 @@
  * The HTTP side of a Server that stands on its own: an `http.Server` that
  * listens, and the two pages a person or a load balancer asks for.
  */
+import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,8 +19,8 @@ export interface Options {
   readonly host?: string | undefined
   /** Port to listen on; 0 takes a free one. Default: 0. */
   readonly port?: number | undefined
-  /** The revision that `GET /` names. Default: 0.4. */
-  readonly revision?: Revision.Revision | undefined
+  /** The revisions that `GET /` names. Default: 0.4. */
+  readonly revisions?: Arr.NonEmptyReadonlyArray<Revision.Revision> | undefined
 }
 
 /** A listening HTTP server. */
@@ -40,7 +41,9 @@ export const layer = (options: Options = {}): Layer.Layer<HttpServer, SmcpError.
     Effect.gen(function*() {
       const store = yield* SessionStore
       const run = Effect.runForkWith(yield* Effect.context<never>())
-      const revision = options.revision ?? Revision.defaultRevision
+      const versions = Revision.newestFirst(options.revisions ?? [Revision.defaultRevision]).map(({ version }) =>
+        version
+      )
       const startedAt = performance.now()
       const health = Effect.map(store.counts, (counts) => ({
         status: "ok",
@@ -48,7 +51,7 @@ export const layer = (options: Options = {}): Layer.Layer<HttpServer, SmcpError.
         ...counts
       }))
       const pages = new Map<string, Effect.Effect<object>>([
-        ["/", Effect.succeed({ name: "a2c-smcp", protocol_version: revision.version, namespace: "/smcp" })],
+        ["/", Effect.succeed({ name: "a2c-smcp", protocol_versions: versions, namespace: "/smcp" })],
         ["/health", health]
       ])
       const server = yield* Effect.acquireRelease(

@@ -2,6 +2,7 @@
  * The hub: offices, who sits in them, and the relay between their members
  * (specification, room model and events).
  */
+import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -26,8 +27,8 @@ export interface Options {
 
 /** A running Server. */
 export class Server extends Context.Service<Server, {
-  /** The revision in force for everyone. */
-  readonly revision: Revision
+  /** The revisions that peers may speak, the newest first. */
+  readonly revisions: Arr.NonEmptyReadonlyArray<Revision>
   /** Everyone in an office: the Agent first, then the Computers in the order they came. */
   readonly members: (officeId: string) => Effect.Effect<ReadonlyArray<Member>>
   readonly counts: Effect.Effect<Counts>
@@ -58,7 +59,7 @@ export const layer = (
         connected: (connection) =>
           Effect.suspend(() => {
             connections.set(connection.sid, connection)
-            return store.open(connection.sid, connection.handshake.version)
+            return store.open(connection.sid, connection.revision, connection.handshake.version)
           }),
         receive: office.receive,
         disconnected: (connection) =>
@@ -67,7 +68,7 @@ export const layer = (
             return office.vacate(connection)
           })
       })
-      return { revision: transport.revision, members: store.members, counts: store.counts }
+      return { revisions: transport.revisions, members: store.members, counts: store.counts }
     })
   )
 

@@ -14,7 +14,9 @@ import * as admission from "./internal/admission.ts"
 /** One connection as the Server knows it. Immutable; a change makes a new one. */
 export interface Session {
   readonly sid: string
-  /** `a2c_version` of the handshake. */
+  /** What its peer speaks. */
+  readonly revision: Revision
+  /** `a2c_version` of the handshake; undefined when it carried none. */
   readonly version: string | undefined
   /** Fixed by the first join for as long as the connection lasts. */
   readonly role: Role | undefined
@@ -44,16 +46,15 @@ export interface Counts {
 /** The sessions and offices of one Server. */
 export class SessionStore extends Context.Service<SessionStore, {
   /** A peer connected. */
-  readonly open: (sid: string, version: string | undefined) => Effect.Effect<void>
+  readonly open: (sid: string, revision: Revision, version: string | undefined) => Effect.Effect<void>
   /** A peer is gone: gives up its seat and forgets it. Returns the seat it had. */
   readonly close: (sid: string) => Effect.Effect<Member | undefined>
   readonly get: (sid: string) => Effect.Effect<Session | undefined>
-  /** Takes a seat by the rules of the revision; see `protocol-changes` of the specification's room model. */
-  readonly enter: (
-    sid: string,
-    request: EnterOfficeReq,
-    revision: Revision
-  ) => Effect.Effect<Entered, SmcpError.SmcpError>
+  /**
+   * Takes a seat by the rules of the session's revision. An office is of the revision of the first who sits down in it,
+   * until nobody sits there any more; sessions of other revisions are refused with `Forbidden`.
+   */
+  readonly enter: (sid: string, request: EnterOfficeReq) => Effect.Effect<Entered, SmcpError.SmcpError>
   /** Gives up the seat, if there is one. Returns it. */
   readonly leave: (sid: string) => Effect.Effect<Member | undefined>
   /** The session with this name in this role in this office. */
@@ -78,7 +79,7 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
 
   const seat = (session: Session, request: EnterOfficeReq): Member => {
     const member: Member = { ...session, role: request.role, name: request.name, officeId: request.office_id }
-    const office = offices.get(member.officeId) ?? admission.emptyOffice()
+    const office = offices.get(member.officeId) ?? admission.emptyOffice(member.revision)
     offices.set(member.officeId, office)
     office[member.role].set(member.name, member.sid)
     sessions.set(member.sid, member)
@@ -86,9 +87,9 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
   }
 
   return SessionStore.of({
-    open: (sid, version) =>
+    open: (sid, revision, version) =>
       Effect.sync(() => {
-        sessions.set(sid, { sid, version, role: undefined, name: undefined, officeId: undefined })
+        sessions.set(sid, { sid, revision, version, role: undefined, name: undefined, officeId: undefined })
       }),
     close: (sid) =>
       Effect.sync(() => {
@@ -97,12 +98,12 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
         return session && vacate(session)
       }),
     get: (sid) => Effect.sync(() => sessions.get(sid)),
-    enter: (sid, request, revision) =>
+    enter: (sid, request) =>
       Effect.suspend((): Effect.Effect<Entered, SmcpError.SmcpError> => {
         const session = sessions.get(sid)
         if (session === undefined) return gone
         if (admission.isSeated(session, request)) return alreadyThere
-        const refusal = admission.refusal(session, request, offices.get(request.office_id), revision)
+        const refusal = admission.refusal(session, request, offices.get(request.office_id))
         if (refusal !== undefined) return Effect.fail(SmcpError.make(refusal))
         const left = vacate(session)
         return Effect.succeed({ _tag: "Entered", member: seat(session, request), left })
@@ -117,7 +118,8 @@ export const layerMemory: Layer.Layer<SessionStore> = Layer.sync(SessionStore, (
     find: (officeId, role, name) => Effect.sync(() => offices.get(officeId)?.[role].get(name)),
     members: (officeId) =>
       Effect.sync(() => {
-        const office = offices.get(officeId) ?? admission.emptyOffice()
+        const office = offices.get(officeId)
+        if (office === undefined) return []
         return [...office.agent.values(), ...office.computer.values()].map((sid) => sessions.get(sid) as Member)
       }),
     counts: Effect.sync(() => {

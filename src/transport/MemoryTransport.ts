@@ -11,6 +11,7 @@
  * yield* hub.setFaults({ delay: ({ direction }) => direction === "to-server" ? "20 millis" : "1 second" })
  * ```
  */
+import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -61,8 +62,8 @@ export const noFaults: Faults = {
 
 /** Options of {@link makeHub}. */
 export interface HubOptions {
-  /** The revision of the server side. Default: 0.4. */
-  readonly revision?: Revision.Revision | undefined
+  /** The revisions of the server side, chosen by the handshake as over Socket.IO. Default: 0.4. */
+  readonly revisions?: Arr.NonEmptyReadonlyArray<Revision.Revision> | undefined
   /** The most bytes one message to the server side may have. Default: 1 000 000. */
   readonly maxPayload?: number | undefined
   /** How long a client waits before each attempt to reconnect. Default: 1 second. */
@@ -109,7 +110,7 @@ export const makeHub = (options: HubOptions = {}): Effect.Effect<Hub> =>
   Effect.map(Clock.clockWith(Effect.succeed), (clock) =>
     new MemoryHub({
       clock,
-      revision: options.revision ?? Revision.defaultRevision,
+      revisions: Revision.newestFirst(options.revisions ?? [Revision.defaultRevision]),
       maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
       reconnectDelay: Duration.fromInputUnsafe(options.reconnectDelay ?? "1 second"),
       faults: { ...noFaults, ...options.faults }
@@ -123,11 +124,11 @@ export const makeServer = (hub: Hub): Effect.Effect<ServerTransport["Service"]> 
   const inner = MemoryHub.of(hub)
   return Effect.contextWith((context) =>
     Effect.succeed(ServerTransport.of({
-      revision: inner.revision,
+      revisions: inner.revisions,
       serve: (handlers) =>
         Effect.acquireRelease(
           Effect.sync(() =>
-            inner.serve(new MemoryServer(inner, inner.revision, handlers, Effect.runForkWith(context)))
+            inner.serve(new MemoryServer(inner, inner.revisions, handlers, Effect.runForkWith(context)))
           ),
           (server) => inner.unserve(server)
         ).pipe(Effect.asVoid),

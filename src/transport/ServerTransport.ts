@@ -3,6 +3,7 @@
  * and calls that end when the peer goes. Two layers provide it,
  * `SocketIoServerTransport` and `MemoryTransport`.
  */
+import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -45,6 +46,8 @@ export type CallFailure = "timeout" | "disconnected"
 export interface Connection {
   readonly sid: string
   readonly handshake: Handshake
+  /** What this peer speaks: the listener's revision that its handshake asked for. */
+  readonly revision: Revision
   /**
    * Forwards an event and waits for its acknowledgement. Fails with
    * `"disconnected"` as soon as the peer goes and with `"timeout"` after
@@ -78,8 +81,8 @@ export interface Handlers {
 
 /** Where connections come from. */
 export class ServerTransport extends Context.Service<ServerTransport, {
-  /** The revision that a handshake has to match. */
-  readonly revision: Revision
+  /** The revisions that peers may speak, the newest first. */
+  readonly revisions: Arr.NonEmptyReadonlyArray<Revision>
   /** Lets peers in for as long as the scope lives; closing it drops them all. May be called once. */
   readonly serve: (handlers: Handlers) => Effect.Effect<void, never, Scope.Scope>
   /** Sends a notification to everyone in a room, except one session. */

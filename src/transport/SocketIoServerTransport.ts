@@ -2,19 +2,23 @@
  * `ServerTransport` over Socket.IO: namespace `/smcp`, polling and WebSocket,
  * attached to an `http.Server` that may serve other things too.
  */
+import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type * as Http from "node:http"
-import { Server, type Socket } from "socket.io"
+import { type DefaultEventsMap, Server, type Socket as AnySocket } from "socket.io"
 import * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
+import * as SmcpError from "../protocol/SmcpError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
 import * as refusedPeer from "./internal/refusedPeer.ts"
 import * as serverWrites from "./internal/serverWrites.ts"
 import type { Run } from "./internal/trackedFiber.ts"
+import * as versionGate from "./internal/versionGate.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
 import type { CallFailure, Carried, Connection, Handlers, Handshake, Reply } from "./ServerTransport.ts"
 import { ServerTransport } from "./ServerTransport.ts"
@@ -23,8 +27,12 @@ import { ServerTransport } from "./ServerTransport.ts"
 export interface Options {
   /** The HTTP server to attach to; it is neither started nor closed here. */
   readonly server: Http.Server
-  /** The revision a handshake must match. Default: 0.4. */
-  readonly revision?: Revision.Revision | undefined
+  /**
+   * The revisions that peers may speak. `a2c_version` of a handshake chooses the one with its MAJOR.MINOR; a version that
+   * none has is refused with 4008. A handshake without a version is one of 0.1 and refused with 400 unless 0.1 is listed.
+   * A listener of 0.1 alone looks at no version, as the Servers of that time: whoever comes speaks 0.1. Default: 0.4.
+   */
+  readonly revisions?: Arr.NonEmptyReadonlyArray<Revision.Revision> | undefined
   /** Where Socket.IO listens. Default: `/socket.io`. */
   readonly path?: string | undefined
   /** Largest message a peer may send, in bytes; told to peers at the handshake. Default: 1 000 000. */
@@ -35,6 +43,13 @@ export interface Options {
   readonly pingTimeout?: number | undefined
 }
 
+type Events = DefaultEventsMap
+/** A socket knows what its peer speaks once it is admitted. */
+interface Facts {
+  revision: Revision.Revision
+}
+type Socket = AnySocket<Events, Events, Events, Facts>
+
 /** Attaches to an HTTP server; peers are let in once `serve` is called. */
 export const layer = (options: Options): Layer.Layer<ServerTransport> => Layer.effect(ServerTransport, make(options))
 
@@ -42,9 +57,9 @@ export const layer = (options: Options): Layer.Layer<ServerTransport> => Layer.e
 export const make = Effect.fnUntraced(function*(options: Options) {
   const context = yield* Effect.context<never>()
   const run = Effect.runForkWith(context)
-  const revision = options.revision ?? Revision.defaultRevision
+  const revisions = Revision.newestFirst(options.revisions ?? [Revision.defaultRevision])
   const path = options.path ?? DEFAULT_PATH
-  const io = new Server({
+  const io = new Server<Events, Events, Events, Facts>({
     path,
     serveClient: false,
     parser: carriedParser,
@@ -57,10 +72,10 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const nsp = io.of(NAMESPACE)
 
   return ServerTransport.of({
-    revision,
+    revisions,
     serve: Effect.fnUntraced(function*(handlers) {
       const peers = new Set<Peer>()
-      nsp.use((socket, next) => admit(run, handlers, socket, next))
+      nsp.use((socket, next) => admit(run, revisions, handlers, socket, next))
       nsp.on("connection", (socket) => {
         const peer = new Peer(socket, handlers, run)
         peers.add(peer)
@@ -71,7 +86,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
           const { detach, gateway } = httpAttachment.attach({
             server: options.server,
             path,
-            revision,
+            revisions,
             onRefused: (refused) => void run(refusedPeer.logRefused(refused))
           })
           io.attach(gateway)
@@ -102,10 +117,22 @@ const handshakeOf = (socket: Socket): Handshake => {
   return { headers, query, auth: auth ?? {}, address, version: typeof version === "string" ? version : undefined }
 }
 
-const admit = (run: Run, handlers: Handlers, socket: Socket, next: (error?: Error) => void): void => {
+const admit = (
+  run: Run,
+  revisions: Arr.NonEmptyReadonlyArray<Revision.Revision>,
+  handlers: Handlers,
+  socket: Socket,
+  next: (error?: Error) => void
+): void => {
   const handshake = handshakeOf(socket)
   run(
-    handlers.authenticate(handshake).pipe(
+    Result.match(versionGate.choose(revisions, handshake.version), {
+      onFailure: (wrong) => Effect.fail(SmcpError.make(wrong)),
+      onSuccess: (revision) => {
+        socket.data.revision = revision
+        return handlers.authenticate(handshake)
+      }
+    }).pipe(
       Effect.tapError(({ message }) => refusedPeer.logRefused({ address: handshake.address, message }))
     )
   ).addObserver((exit) => {
@@ -139,6 +166,7 @@ class Peer {
     this.connection = {
       sid: socket.id,
       handshake: handshakeOf(socket),
+      revision: socket.data.revision,
       call: (event, payload, millis) => this.#call(event, payload, millis),
       notify: (event, payload) => Effect.sync(() => void socket.emit(event.name, payload)),
       join: (room) => Effect.sync(() => void socket.join(room)),

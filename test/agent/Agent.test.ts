@@ -316,7 +316,7 @@ describe("the seat", () => {
   it.effect("is refused with 4101 when another Agent has it (0.5)", () =>
     Effect.gen(function*() {
       const { revisions } = yield* Effect.promise(() => import("../../src/protocol/Revision.ts"))
-      const hub = yield* openOffice({ revision: revisions["0.5"] })
+      const hub = yield* openOffice({ revisions: [revisions["0.5"]] })
       yield* openAgent(hub, "A", "0.5")
       const { reason } = yield* Effect.flip(openAgent(hub, "B", "0.5"))
       assert.strictEqual(reason._tag, "RoomFull")

@@ -46,7 +46,17 @@ describe("the command line of smcp", () => {
       /--url.*http:\/\/host:port/
     ],
     ["a port out of range", ["server", "--allow-anonymous", "--port", "70000"], /--port.*65535/],
-    ["an unknown revision", ["server", "--allow-anonymous", "--revision", "0.9"], /--revision.*"0\.4"/]
+    [
+      "an unknown revision",
+      ["agent", "tools", "--url", "http://x", "--office", "o", "--revision", "0.9"],
+      /--revision.*"0\.4"/
+    ],
+    [
+      "an unknown one of several revisions",
+      ["server", "--allow-anonymous", "--revisions", "0.4, 0.9"],
+      /--revisions.*0\.1, 0\.2, 0\.3, 0\.4, 0\.5.*"0\.4, 0\.9"/
+    ],
+    ["no revision", ["server", "--allow-anonymous", "--revisions", ""], /--revisions.*0\.1, 0\.2, 0\.3/]
   ]
   it.live.each(wrong)("%s is one line on stderr and exit code 2", ([, args, said]) =>
     Effect.gen(function*() {

@@ -96,7 +96,7 @@ describe("smcp computer", () => {
       yield* computer.stderrHas(/WARN The connection to the Server is lost/)
       yield* server.ended
       const { port } = new URL(url)
-      yield* startSmcp(["server", "--port", port, "--api-key", "k", "--revision", "0.5"])
+      yield* startSmcp(["server", "--port", port, "--api-key", "k", "--revisions", "0.5"])
       const ended = yield* computer.ended
       assert.match(errorLine(ended), /The Server speaks 0\.5\.0, this side 0\.4\.0: use --revision 0\.5/)
       assert.strictEqual(ended.exitCode, 6)

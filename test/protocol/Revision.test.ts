@@ -9,6 +9,7 @@ const facts: { readonly [Key in Exclude<keyof Revision.Revision, "id">]: Readonl
   version: ["0.1.2", "0.2.3", "0.3.2", "0.4.0", "0.5.0"],
   handshake: ["none", "query", "query", "query", "query"],
   joinAck: ["tuple", "tuple", "tuple", "tuple", "payload"],
+  toolCallErrors: ["result", "flat", "flat", "flat", "flat"],
   computersPerOffice: [Infinity, Infinity, Infinity, Infinity, 1],
   cancel: ["ignored", "should", "should", "should", "must"],
   cancelAwaitsAck: [false, false, false, false, true],

@@ -58,11 +58,11 @@ describe("HttpServer", () => {
         assert.strictEqual(Number(headers["content-length"]), Buffer.byteLength(body))
         assert.deepStrictEqual(JSON.parse(body), {
           name: "a2c-smcp",
-          protocol_version: "0.5.0",
+          protocol_versions: ["0.5.0", "0.4.0"],
           namespace: "/smcp"
         })
       }
-    }).pipe(Effect.provide(http({ revision: Revision.revisions["0.5"] }))))
+    }).pipe(Effect.provide(http({ revisions: [Revision.revisions["0.4"], Revision.revisions["0.5"]] }))))
 
   it.live("GET /health counts sessions, offices, Agents and Computers", () =>
     Effect.gen(function*() {

@@ -108,7 +108,7 @@ const assertRefused = (
 
 /** Every role in one office, and two that have nothing to do with it. */
 const cast = Effect.fnUntraced(function*(revision: Revision) {
-  const office = yield* start({ revision })
+  const office = yield* start({ revisions: [revision] })
   const agent = yield* office.seated("agent", "A", "R1")
   const computer = yield* office.seated("computer", "C", "R1")
   computer.answer = (event) => Effect.succeed([{ answered: event }])
@@ -172,7 +172,7 @@ for (const revision of bothRevisions) {
     for (const name of ["__proto__", "constructor", "\ud800", " ", "\u0000\n", "ü\u0308", "x".repeat(50_000)]) {
       it.effect(`${JSON.stringify(name).slice(0, 20)} is a name like any other`, () =>
         Effect.gen(function*() {
-          const { connect, hub } = yield* start({ revision })
+          const { connect, hub } = yield* start({ revisions: [revision] })
           const [agent, computer] = [yield* connect(), yield* connect()]
           yield* agent.join("agent", name, name)
           yield* computer.join("computer", name, name)

@@ -8,7 +8,7 @@ import { bothRevisions, clientPayload, codeOf, start, v0_4, v0_5 } from "./suppo
 
 describe("the scenarios of the room model, revision 0.5", () => {
   const agentAndComputer = Effect.gen(function*() {
-    const office = yield* start({ revision: v0_5 })
+    const office = yield* start({ revisions: [v0_5] })
     const agent = yield* office.seated("agent", "A", "R1")
     const one = answering(yield* office.seated("computer", "C1", "R1"), "C1")
     yield* agent.news
@@ -39,7 +39,7 @@ describe("the scenarios of the room model, revision 0.5", () => {
 
   it.effect("4: a Computer that is refused elsewhere stays where it is, and its office hears nothing", () =>
     Effect.gen(function*() {
-      const office = yield* start({ revision: v0_5 })
+      const office = yield* start({ revisions: [v0_5] })
       yield* office.seated("computer", "C1", "R1")
       const witness = yield* office.seated("agent", "B", "R2")
       const two = answering(yield* office.seated("computer", "C2", "R2"), "C2")
@@ -82,7 +82,7 @@ describe("the scenarios of the room model, revision 0.5", () => {
 
   it.effect("8: of two Computers that join at once exactly one gets the seat", () =>
     Effect.gen(function*() {
-      const { connect, server } = yield* start({ revision: v0_5 })
+      const { connect, server } = yield* start({ revisions: [v0_5] })
       const peers = yield* Effect.all([connect(), connect(), connect()])
       const acks = yield* Effect.forEach(peers, (peer, index) => peer.join("computer", `C${index}`, "R1"), {
         concurrency: "unbounded"
@@ -105,7 +105,7 @@ describe("the scenarios of the room model, revision 0.5", () => {
 describe("the same situations in revision 0.4", () => {
   it.effect("any number of Computers sit in one office; the Agent hears each of them come", () =>
     Effect.gen(function*() {
-      const { connect, seated } = yield* start({ revision: v0_4 })
+      const { connect, seated } = yield* start({ revisions: [v0_4] })
       const agent = yield* seated("agent", "A", "R1")
       const names = ["C1", "C2", "C3", "C4"]
       for (const name of names) {
@@ -117,7 +117,7 @@ describe("the same situations in revision 0.4", () => {
 
   it.effect("a taken name is refused with a text that says it already exists", () =>
     Effect.gen(function*() {
-      const { connect, seated } = yield* start({ revision: v0_4 })
+      const { connect, seated } = yield* start({ revisions: [v0_4] })
       const first = yield* seated("computer", "PC", "R1")
       const text = textOf(yield* (yield* connect()).join("computer", "PC", "R1"))
       assert.include(text, "already exists")
@@ -127,7 +127,7 @@ describe("the same situations in revision 0.4", () => {
 
   it.effect("the same name is free in another office and for the other role", () =>
     Effect.gen(function*() {
-      const { connect, seated } = yield* start({ revision: v0_4 })
+      const { connect, seated } = yield* start({ revisions: [v0_4] })
       yield* seated("computer", "PC", "R1")
       assert.deepStrictEqual(yield* (yield* connect()).join("computer", "PC", "R2"), [true, null])
       assert.deepStrictEqual(yield* (yield* connect()).join("agent", "PC", "R1"), [true, null])
@@ -135,7 +135,7 @@ describe("the same situations in revision 0.4", () => {
 
   it.effect("a refused Computer stays where it is and is still reached there", () =>
     Effect.gen(function*() {
-      const { seated } = yield* start({ revision: v0_4 })
+      const { seated } = yield* start({ revisions: [v0_4] })
       const agent = yield* seated("agent", "A", "R2")
       const computer = answering(yield* seated("computer", "PC", "R2"), "PC")
       const rival = yield* seated("computer", "PC", "R1")
@@ -147,7 +147,7 @@ describe("the same situations in revision 0.4", () => {
 
   it.effect("of two Computers that join at once under one name exactly one gets in", () =>
     Effect.gen(function*() {
-      const { connect, server } = yield* start({ revision: v0_4 })
+      const { connect, server } = yield* start({ revisions: [v0_4] })
       const peers = yield* Effect.all([connect(), connect()])
       const acks = yield* Effect.forEach(peers, (peer) => peer.join("computer", "PC", "R1"), {
         concurrency: "unbounded"
@@ -171,7 +171,7 @@ describe("joining and leaving", () => {
 
     it.effect(`${revision.id}: success and refusal have the form of the revision`, () =>
       Effect.gen(function*() {
-        const { connect } = yield* start({ revision })
+        const { connect } = yield* start({ revisions: [revision] })
         const peer = yield* connect()
         assert.deepStrictEqual(yield* peer.join("agent", "A", "R1"), ok)
         expected(4106, { office_id: "R1" })(refusal(yield* peer.join("agent", "A", "R2")))
@@ -185,7 +185,7 @@ describe("joining and leaving", () => {
 
     it.effect(`${revision.id}: a role is for the whole connection, a name for one stay`, () =>
       Effect.gen(function*() {
-        const { connect } = yield* start({ revision })
+        const { connect } = yield* start({ revisions: [revision] })
         const peer = yield* connect()
         yield* peer.join("agent", "A", "R1")
         yield* peer.leave("R1")
@@ -196,7 +196,7 @@ describe("joining and leaving", () => {
 
     it.effect(`${revision.id}: a refused first join fixes neither role nor name`, () =>
       Effect.gen(function*() {
-        const { connect, seated } = yield* start({ revision })
+        const { connect, seated } = yield* start({ revisions: [revision] })
         yield* seated("agent", "A", "R1")
         const peer = yield* connect()
         refusal(yield* peer.join("agent", "B", "R1"))
@@ -205,7 +205,7 @@ describe("joining and leaving", () => {
 
     it.effect(`${revision.id}: whoever is there hears who comes and goes, under the key of the role only`, () =>
       Effect.gen(function*() {
-        const { connect, seated } = yield* start({ revision })
+        const { connect, seated } = yield* start({ revisions: [revision] })
         const agent = yield* seated("agent", "A", "R1")
         const computer = yield* connect()
         yield* computer.join("computer", "C", "R1")
@@ -223,7 +223,7 @@ describe("joining and leaving", () => {
 
     it.effect(`${revision.id}: a seat is free again once its peer is gone`, () =>
       Effect.gen(function*() {
-        const { connect, hub, seated, server } = yield* start({ revision })
+        const { connect, hub, seated, server } = yield* start({ revisions: [revision] })
         for (const go of ["lose", "close"] as const) {
           const first = yield* seated("agent", "A", "R1")
           const second = yield* connect()
@@ -239,7 +239,7 @@ describe("joining and leaving", () => {
 
     it.effect(`${revision.id}: a member is told to its office before its own join is acknowledged`, () =>
       Effect.gen(function*() {
-        const { connect, seated } = yield* start({ revision })
+        const { connect, seated } = yield* start({ revisions: [revision] })
         const agent = yield* seated("agent", "A", "R1")
         const computer = answering(yield* connect(), "C")
         // Agents of the official SDK ask for the tools as soon as they hear of the Computer.
@@ -252,7 +252,7 @@ describe("joining and leaving", () => {
     it.effect(`${revision.id}: a failure inside the Server is acknowledged in the right form and tells nothing`, () =>
       Effect.gen(function*() {
         const { connect } = yield* start({
-          revision,
+          revisions: [revision],
           wrapStore: (store) => ({
             ...store,
             get: () => Effect.die(new Error("db password is hunter2")),
@@ -294,7 +294,7 @@ describe("list_room", () => {
 
   it.effect("leaves the version out when the handshake carried none", () =>
     Effect.gen(function*() {
-      const { connect } = yield* start({ revision: revisions["0.1"] })
+      const { connect } = yield* start({ revisions: [revisions["0.1"]] })
       const peer = yield* connect({ version: "" })
       yield* peer.join("agent", "A", "R1")
       const session = { sid: peer.sid, name: "A", role: "agent", office_id: "R1" }

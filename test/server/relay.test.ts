@@ -64,7 +64,7 @@ describe("the relay passes on what it carries", () => {
     for (const event of names) {
       it.effect(`${revision.id}: ${event}, untouched in both directions`, () =>
         Effect.gen(function*() {
-          const { agent, computer } = yield* pair({ revision })
+          const { agent, computer } = yield* pair({ revisions: [revision] })
           const request = clientPayload("C", { unknown_key: 1, odd, params: odd })
           const reply: Ack.Args = [{ odd, content: [odd], req_id: "another" }, odd, null, "text", []]
           answerWith(computer, ...reply)

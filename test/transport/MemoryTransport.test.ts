@@ -361,7 +361,7 @@ describe("MemoryTransport", () => {
     Effect.gen(function*() {
       const handshakes: Array<Handshake> = []
       const revision = Revision.revisions["0.5"]
-      const { meet } = yield* makeOffice({ revision }, {
+      const { meet } = yield* makeOffice({ revisions: [revision] }, {
         authenticate: (handshake) => Effect.sync(() => void handshakes.push(handshake))
       })
       const { client } = yield* meet({

@@ -99,7 +99,7 @@ describe("the version gate", () => {
     Effect.gen(function*() {
       const peer = yield* rawPeer({ query: {} })
       assert.deepStrictEqual(yield* join(peer, "agent", "A"), [true, null])
-    }).pipe(Effect.provide(layerOpenServer({ revision: Revision.revisions["0.1"] }))))
+    }).pipe(Effect.provide(layerOpenServer({ revisions: [Revision.revisions["0.1"]] }))))
 
   it.live("refuses the root namespace, so that nobody is in without authentication", () =>
     Effect.gen(function*() {

@@ -53,7 +53,7 @@ describe("SocketIoTransport", () => {
     Effect.gen(function*() {
       const { server, url } = yield* listening
       const revision = Revision.revisions["0.5"]
-      const transport = yield* SocketIoServerTransport.make({ server, revision })
+      const transport = yield* SocketIoServerTransport.make({ server, revisions: [revision] })
       const handshakes: Array<unknown> = []
       yield* transport.serve({
         ...accepting,

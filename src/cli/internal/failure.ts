@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as ProtocolVersion from "../../protocol/ProtocolVersion.ts"
 import * as Revision from "../../protocol/Revision.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
+import type * as WireError from "../../protocol/WireError.ts"
 import { type ExitCode, exitCodes } from "./exitCodes.ts"
 
 /** A command that failed for a reason it can name. */
@@ -79,7 +80,7 @@ const adviceOn = (reason: SmcpError.Reason): string | undefined => {
       return adviceOnVersion(reason)
     case "RoomFull":
     case "JoinRefused":
-      return "An office has one seat for an Agent, and each Computer in it needs its own --name"
+      return "An office has one seat for an Agent, a --name of its own for each Computer, and one --revision for all"
     case "NotFound":
       return "\"smcp agent computers\" lists who sits in the office"
     case "ConnectionLost":
@@ -90,14 +91,19 @@ const adviceOn = (reason: SmcpError.Reason): string | undefined => {
 }
 
 const adviceOnVersion = (
-  { clientVersion, serverVersion }: { readonly clientVersion?: string; readonly serverVersion?: string }
+  { clientVersion, details, serverVersion }: WireError.ProtocolVersionMismatch
 ): string => {
-  const spoken = `The Server speaks ${serverVersion ?? "another version"}, this side ${
+  const several = details?.["supported_versions"]
+  const versions = Array.isArray(several) ? several.map(String) : serverVersion === undefined ? [] : [serverVersion]
+  const spoken = `The Server speaks ${versions.length === 0 ? "another version" : versions.join(", ")}, this side ${
     clientVersion ?? "none it knows"
   }`
-  const server = serverVersion === undefined ? undefined : ProtocolVersion.parse(serverVersion)
-  const id = server === undefined ? undefined : `${server.major}.${server.minor}`
-  return id !== undefined && id in Revision.revisions
-    ? `${spoken}: use --revision ${id}`
-    : `${spoken}: use a version of a2c-smcp that speaks it`
+  const ids = versions.flatMap((version) => {
+    const parsed = ProtocolVersion.parse(version)
+    const id = `${parsed?.major}.${parsed?.minor}`
+    return Object.hasOwn(Revision.revisions, id) ? [id] : []
+  })
+  return ids.length === 0
+    ? `${spoken}: use a version of a2c-smcp that speaks it`
+    : `${spoken}: use --revision ${ids.join(" or ")}`
 }

@@ -2,9 +2,10 @@
  * Flags that several commands share. Each says in `--help` which environment
  * variable stands in for it.
  */
+import * as Arr from "effect/Array"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Revision from "../../protocol/Revision.ts"
 
@@ -62,15 +63,38 @@ export const apiKey: Flag.Flag<Option.Option<Redacted.Redacted>> = Flag.Redacted
   Flag.optional
 )
 
+const knownRevisions = Object.keys(Revision.revisions).join(", ")
+
+const revisionsOf = (text: string): Option.Option<Arr.NonEmptyReadonlyArray<Revision.Revision>> => {
+  const ids = Arr.map(text.split(","), (id) => id.trim())
+  return ids.every(isRevisionId) && Arr.isReadonlyArrayNonEmpty(ids)
+    ? Option.some(Arr.map(ids, (id) => Revision.revisions[id]))
+    : Option.none()
+}
+
+const isRevisionId = (id: string): id is Revision.RevisionId => Object.hasOwn(Revision.revisions, id)
+
 export const revision: Flag.Flag<Revision.Revision> = Flag.Literals(
   "revision",
   Object.keys(Revision.revisions) as Array<Revision.RevisionId>
 ).pipe(
   Flag.withDescription(
-    "Revision of the protocol to speak; the Server's and the client's must be the same [default 0.4]"
+    "Revision of the protocol to speak: one that the Server speaks, and the same for everyone in an office [default 0.4]"
   ),
   Flag.withDefault(Revision.defaultRevision.id),
   Flag.map((id) => Revision.revisions[id])
+)
+
+/** A list, as the one who listens has it. */
+export const revisions: Flag.Flag<Arr.NonEmptyReadonlyArray<Revision.Revision>> = Flag.String("revisions").pipe(
+  Flag.withMetavar("<list>"),
+  Flag.withDescription(
+    `Revisions of the protocol that peers may speak, joined by commas, of ${knownRevisions}; peers that announce none ` +
+      "speak 0.1. The members of one office speak the same [env SMCP_REVISIONS, default 0.4]"
+  ),
+  Flag.withFallbackConfig(Config.String("SMCP_REVISIONS")),
+  Flag.withDefault<string>(Revision.defaultRevision.id),
+  Flag.filterMap(revisionsOf, (text) => `Expected some of ${knownRevisions} joined by commas, not "${text}"`)
 )
 
 export const json: Flag.Flag<boolean> = Flag.Boolean("json").pipe(

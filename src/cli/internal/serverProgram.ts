@@ -1,11 +1,12 @@
 /**
  * What `smcp server` runs.
  */
+import type * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import type { Revision } from "../../protocol/Revision.ts"
+import * as Revision from "../../protocol/Revision.ts"
 import type { SmcpError } from "../../protocol/SmcpError.ts"
 import * as Authenticator from "../../server/Authenticator.ts"
 import * as HttpServer from "../../server/HttpServer.ts"
@@ -22,7 +23,7 @@ export interface Options {
   readonly apiKey: ReadonlyArray<Redacted.Redacted>
   readonly allowAnonymous: boolean
   readonly path: string
-  readonly revision: Revision
+  readonly revisions: Arr.NonEmptyReadonlyArray<Revision.Revision>
   readonly maxPayload: number
   /** Seconds. */
   readonly pingInterval: number
@@ -34,14 +35,15 @@ export interface Options {
 
 /** Prints the URL as its first line, then serves until a signal comes. */
 export const serve = Effect.fnUntraced(function*(options: Options) {
-  const { json, revision } = options
+  const { json } = options
+  const versions = Revision.newestFirst(options.revisions).map(({ version }) => version).join(", ")
   const authenticator = yield* authenticatorOf(options)
   const heartbeats = { pingInterval: options.pingInterval * 1000, pingTimeout: options.pingTimeout * 1000 }
   yield* signalMeans(exitCodes.ok)
   yield* Effect.gen(function*() {
     const { url } = yield* HttpServer.HttpServer
     yield* json ? printJson({ url }) : print(url)
-    yield* Effect.logInfo(`Listening on ${url}, protocol ${revision.version}`)
+    yield* Effect.logInfo(`Listening on ${url}, protocol ${versions}`)
     if (options.allowAnonymous) yield* Effect.logWarning("Anyone who reaches this address is let in")
     yield* options.exitWithStdin ? untilStdinEnds : Effect.never
   }).pipe(Effect.provide(Layer.provide(SocketIoServer.layer({ ...options, ...heartbeats }), authenticator)))

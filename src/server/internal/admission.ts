@@ -8,11 +8,13 @@ import type { Reason } from "../../protocol/SmcpError.ts"
 import * as WireError from "../../protocol/WireError.ts"
 import type { Session } from "../SessionStore.ts"
 
-/** The taken seats of an office: session id by name, for each role. */
-export type Office = Readonly<Record<Role, Map<string, string>>>
+/** The taken seats of an office: session id by name, for each role. Everyone in it speaks its revision. */
+export interface Office extends Readonly<Record<Role, Map<string, string>>> {
+  readonly revision: Revision
+}
 
-/** An office nobody sits in. */
-export const emptyOffice = (): Office => ({ agent: new Map(), computer: new Map() })
+/** An office nobody sits in yet; its first member speaks this revision. */
+export const emptyOffice = (revision: Revision): Office => ({ revision, agent: new Map(), computer: new Map() })
 
 /** Whether the session already sits exactly where it asks to sit. */
 export const isSeated = (session: Session, request: EnterOfficeReq): boolean =>
@@ -22,8 +24,7 @@ export const isSeated = (session: Session, request: EnterOfficeReq): boolean =>
 export const refusal = (
   session: Session,
   request: EnterOfficeReq,
-  office: Office | undefined,
-  revision: Revision
+  office: Office | undefined
 ): Reason | undefined => {
   const { name, office_id: officeId, role } = request
   if (session.role !== undefined && session.role !== role) {
@@ -32,14 +33,17 @@ export const refusal = (
   if (session.officeId !== undefined && session.name !== name) {
     return new WireError.Forbidden({ message: "Name mismatch: leave the office before joining under another name" })
   }
+  if (role === "agent" && session.officeId !== undefined) {
+    return new WireError.AlreadyInRoom({ officeId: session.officeId })
+  }
+  if (office === undefined) return undefined
+  if (office.revision.id !== session.revision.id) return otherRevision(office.revision, session.revision)
   if (role === "agent") {
-    if (session.officeId !== undefined) return new WireError.AlreadyInRoom({ officeId: session.officeId })
-    return office !== undefined && office.agent.size > 0
+    return office.agent.size > 0
       ? new WireError.RoomFull({ message: "Room already has an agent", officeId, role })
       : undefined
   }
-  if (office === undefined) return undefined
-  if (office.computer.size >= revision.computersPerOffice) {
+  if (office.computer.size >= office.revision.computersPerOffice) {
     return new WireError.RoomFull({ message: "Room already has a computer", officeId, role })
   }
   return office.computer.has(name)
@@ -50,5 +54,10 @@ export const refusal = (
     })
     : undefined
 }
+
+const otherRevision = (office: Revision, own: Revision) =>
+  new WireError.Forbidden({
+    message: `This office speaks protocol ${office.id} for as long as anyone sits in it, and this session ${own.id}`
+  })
 
 const article = (role: Role): string => role === "agent" ? "an agent" : "a computer"

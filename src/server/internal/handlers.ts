@@ -8,6 +8,7 @@ import * as Ack from "../../protocol/Ack.ts"
 import * as ClientEvent from "../../protocol/ClientEvent.ts"
 import * as NotifyEvent from "../../protocol/NotifyEvent.ts"
 import type { ListRoomRet, OfficeNotification } from "../../protocol/Office.ts"
+import type { Revision } from "../../protocol/Revision.ts"
 import * as ServerEvent from "../../protocol/ServerEvent.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
 import * as WireError from "../../protocol/WireError.ts"
@@ -16,6 +17,8 @@ import type { Member, Session, SessionStore } from "../SessionStore.ts"
 import * as relay from "./relay.ts"
 
 type Handler = (connection: Connection, payload: Carried) => Effect.Effect<Reply>
+/** A change of who sits where; how it is acknowledged depends on the revision. */
+type Change = (connection: Connection, payload: Carried) => Effect.Effect<void, SmcpError.SmcpError>
 
 const emptyReply: Reply = { args: Ack.empty }
 const nothing = Effect.succeed(emptyReply)
@@ -31,20 +34,15 @@ export const make = (options: {
   readonly deadlines: relay.Deadlines
 }) => {
   const { store, transport } = options
-  const { revision } = transport
-  const membershipOk: Reply = { args: Ack.membershipOk(revision) }
-  const membershipRefused = (error: SmcpError.SmcpError): Reply => ({ args: Ack.membershipRefused(revision, error) })
-
-  // A peer that goes in the middle must not take half of a change with it: the store and the office would disagree.
-  const wholly = (change: Effect.Effect<void, SmcpError.SmcpError>): Effect.Effect<Reply> =>
-    Effect.uninterruptible(Effect.match(change, { onFailure: membershipRefused, onSuccess: () => membershipOk }))
+  const sayRevision = transport.revisions.length > 1
 
   const announce = (event: typeof NotifyEvent.EnterOffice | typeof NotifyEvent.LeaveOffice, member: Member) => {
     const verb = event === NotifyEvent.EnterOffice ? "entered" : "left"
     // Names are the peers' own texts: quoted, they cannot pass for lines of this log.
     const [name, office] = [JSON.stringify(member.name), JSON.stringify(member.officeId)]
+    const speaks = sayRevision ? `, protocol ${member.revision.id}` : ""
     return Effect.andThen(
-      Effect.logInfo(`The ${member.role} ${name} ${verb} office ${office}`),
+      Effect.logInfo(`The ${member.role} ${name} ${verb} office ${office}${speaks}`),
       transport.broadcast(roomOf(member.officeId), event, notificationOf(member), { except: member.sid })
     )
   }
@@ -58,38 +56,40 @@ export const make = (options: {
         Effect.andThen(connection.dropCalls)
       )
 
-  const join: Handler = (connection, payload) =>
+  const join: Change = (connection, payload) =>
     decodeJoin(payload.value).pipe(
       Effect.mapError((error) => badRequest(ServerEvent.JoinOffice, error)),
-      Effect.flatMap((request) => store.enter(connection.sid, request, revision)),
+      Effect.flatMap((request) => store.enter(connection.sid, request)),
       Effect.flatMap((entered) =>
         entered._tag === "AlreadyThere" ? Effect.void : depart(connection, entered.left).pipe(
           Effect.andThen(connection.join(roomOf(entered.member.officeId))),
           Effect.andThen(announce(NotifyEvent.EnterOffice, entered.member))
         )
-      ),
-      wholly
+      )
     )
 
-  const leave: Handler = (connection, payload) =>
+  const leave: Change = (connection, payload) =>
     decodeLeave(payload.value).pipe(
       Effect.mapError((error) => badRequest(ServerEvent.LeaveOffice, error)),
       Effect.flatMap(() => store.leave(connection.sid)),
-      Effect.flatMap((left) => depart(connection, left)),
-      wholly
+      Effect.flatMap((left) => depart(connection, left))
     )
 
-  const listRoom: Handler = Effect.fnUntraced(function*(connection, payload) {
-    const request = yield* decodeListRoom(payload.value)
-    const session = yield* store.get(connection.sid)
-    if (session?.officeId === undefined) return relay.refuse(new WireError.NotInRoom({}))
-    if (session.officeId !== request.office_id) {
-      return relay.refuse(new WireError.CrossRoomAccess({ officeId: request.office_id }))
-    }
-    const members = yield* store.members(session.officeId)
-    const answer: ListRoomRet = { sessions: members.map(infoOf), req_id: request.req_id }
-    return { args: Ack.value(answer) }
-  }, (effect) => Effect.catch(effect, (error) => Effect.succeed(relay.malformed(ServerEvent.ListRoom.name, error))))
+  const listRoom: Handler = Effect.fnUntraced(
+    function*(connection, payload) {
+      const request = yield* decodeListRoom(payload.value)
+      const session = yield* store.get(connection.sid)
+      if (session?.officeId === undefined) return relay.refuse(new WireError.NotInRoom({}))
+      if (session.officeId !== request.office_id) {
+        return relay.refuse(new WireError.CrossRoomAccess({ officeId: request.office_id }))
+      }
+      const members = yield* store.members(session.officeId)
+      const answer: ListRoomRet = { sessions: members.map(infoOf), req_id: request.req_id }
+      return { args: Ack.value(answer) }
+    },
+    (effect) =>
+      Effect.catch(effect, (error) => Effect.succeed(relay.refuse(relay.badRequest(ServerEvent.ListRoom.name, error))))
+  )
 
   /**
    * Passes an event on to the sender's office as a notification. Whoever sends it comes from the session, never from
@@ -121,47 +121,62 @@ export const make = (options: {
       )
   }
 
-  const failedReplies: Readonly<Record<ServerEvent.AckKind, Reply>> = {
-    membership: membershipRefused(internalError),
-    value: { args: Ack.failure(internalError) },
-    none: emptyReply
+  const cancel = passOn(
+    ServerEvent.ToolCallCancel,
+    NotifyEvent.ToolCallCancel,
+    (member, { req_id }) => ({ agent: member.name, req_id })
+  )
+
+  /** What the Server does in one revision: its events, and its forms of acknowledgements. */
+  const tableOf = (revision: Revision): ReadonlyMap<string, Handler> => {
+    const membershipOk: Reply = { args: Ack.membershipOk(revision) }
+    const membershipRefused = (error: SmcpError.SmcpError): Reply => ({ args: Ack.membershipRefused(revision, error) })
+
+    // A peer that goes in the middle must not take half of a change with it: the store and the office would disagree.
+    const wholly = (change: Change): Handler => (connection, payload) =>
+      Effect.uninterruptible(
+        Effect.match(change(connection, payload), { onFailure: membershipRefused, onSuccess: () => membershipOk })
+      )
+
+    const failedReply = (event: Ack.AckedEvent): Reply => {
+      if (event === ClientEvent.ToolCall) return { args: Ack.toolCallRefused(revision, internalError) }
+      if (event.ack === "membership") return membershipRefused(internalError)
+      return event.ack === "value" ? { args: Ack.failure(internalError) } : emptyReply
+    }
+
+    /** An entry of the table: whatever goes wrong inside, the peer is answered and learns nothing of it. */
+    const entry = (event: Ack.AckedEvent, handler: Handler): readonly [name: string, handler: Handler] => {
+      const failed = failedReply(event)
+      return [
+        event.name,
+        (connection, payload) =>
+          Effect.catchDefect(
+            handler(connection, payload),
+            (defect) => Effect.as(Effect.logError(`${event.name} failed`, Cause.die(defect)), failed)
+          )
+      ]
+    }
+
+    const relayed = relay.make({ ...options, revision })
+    return new Map<string, Handler>([
+      entry(ServerEvent.JoinOffice, wholly(join)),
+      entry(ServerEvent.LeaveOffice, wholly(leave)),
+      entry(ServerEvent.ListRoom, listRoom),
+      entry(ServerEvent.ToolCallCancel, cancel),
+      ...ServerEvent.inRevision(revision).filter(isUpdate).map((event) =>
+        entry(event, passOn(event, NotifyEvent.ofUpdate[event.name], (member) => ({ computer: member.name })))
+      ),
+      ...ClientEvent.inRevision(revision).map((event) =>
+        entry(event, (connection, payload) => relayed(event.name, connection, payload))
+      )
+    ])
   }
-
-  /** An entry of the table of handlers: whatever goes wrong inside, the peer is answered and learns nothing of it. */
-  const entry = (event: Ack.AckedEvent, handler: Handler): readonly [name: string, handler: Handler] => [
-    event.name,
-    (connection, payload) =>
-      Effect.catchDefect(
-        handler(connection, payload),
-        (defect) => Effect.as(Effect.logError(`${event.name} failed`, Cause.die(defect)), failedReplies[event.ack])
-      )
-  ]
-
-  const relayed = relay.make(options)
-  const handlers = new Map<string, Handler>([
-    entry(ServerEvent.JoinOffice, join),
-    entry(ServerEvent.LeaveOffice, leave),
-    entry(ServerEvent.ListRoom, listRoom),
-    entry(
-      ServerEvent.ToolCallCancel,
-      passOn(
-        ServerEvent.ToolCallCancel,
-        NotifyEvent.ToolCallCancel,
-        (member, { req_id }) => ({ agent: member.name, req_id })
-      )
-    ),
-    ...ServerEvent.inRevision(revision).filter(isUpdate).map((event) =>
-      entry(event, passOn(event, NotifyEvent.ofUpdate[event.name], (member) => ({ computer: member.name })))
-    ),
-    ...ClientEvent.inRevision(revision).map((event) =>
-      entry(event, (connection, payload) => relayed(event.name, connection, payload))
-    )
-  ])
+  const tables = new Map(transport.revisions.map((revision) => [revision.id, tableOf(revision)]))
 
   return {
     /** One received event; an unknown one is answered with nothing. */
     receive: (connection: Connection, event: string, payload: Carried): Effect.Effect<Reply> =>
-      handlers.get(event)?.(connection, payload) ?? nothing,
+      tables.get(connection.revision.id)!.get(event)?.(connection, payload) ?? nothing,
     /** The peer is gone. */
     vacate: (connection: Connection): Effect.Effect<void> =>
       Effect.flatMap(store.close(connection.sid), (left) => depart(connection, left))

@@ -9,6 +9,7 @@ import * as Ack from "../../protocol/Ack.ts"
 import { computerCallFields } from "../../protocol/AgentCall.ts"
 import * as ClientEvent from "../../protocol/ClientEvent.ts"
 import * as NotifyEvent from "../../protocol/NotifyEvent.ts"
+import type { Revision } from "../../protocol/Revision.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
 import { ToolCallReq } from "../../protocol/Tool.ts"
 import * as ToolResult from "../../protocol/ToolResult.ts"
@@ -35,38 +36,63 @@ const readToolCall = Schema.decodeUnknownResult(ToolCallEnvelope)
 // setTimeout takes no more; a longer delay would fire at once.
 const MAX_MILLIS = 2 ** 31 - 1
 
-/** Makes the handler of all `client:*` events. `connections` finds a peer by session id. */
+/** How the Server refuses a request: what happens, in the form that event and revision give it. */
+interface Refusals {
+  readonly notInRoom: Effect.Effect<Reply>
+  readonly onlyAgents: Effect.Effect<Reply>
+  readonly noSuchComputer: (name: string) => Reply
+  readonly malformed: (event: string, error: Schema.SchemaError) => Reply
+}
+
+const refusalsBy = (refusal: (reason: SmcpError.Reason) => Reply): Refusals => ({
+  notInRoom: Effect.succeed(refusal(new WireError.NotInRoom({}))),
+  onlyAgents: Effect.succeed(refusal(new WireError.Forbidden({ message: "Only agents may issue client:* calls" }))),
+  noSuchComputer: (computerName) =>
+    refusal(new WireError.NotFound({ message: `Computer with name '${computerName}' not found`, computerName })),
+  malformed: (event, error) => refusal(badRequest(event, error))
+})
+
+/** The payload does not fit its event. */
+export const badRequest = (event: string, error: Schema.SchemaError): WireError.BadRequest =>
+  new WireError.BadRequest({ message: `Invalid ${event} payload: ${error.message}` })
+
+const flat = refusalsBy(refuse)
+
+/** Makes the handler of all `client:*` events of a revision. `connections` finds a peer by session id. */
 export const make = (options: {
+  readonly revision: Revision
   readonly store: SessionStore["Service"]
   readonly connections: ReadonlyMap<string, Connection>
   readonly deadlines: Deadlines
 }) => {
-  const { connections, deadlines, store } = options
+  const { connections, deadlines, revision, store } = options
+  const ofToolCall = refusalsBy((reason) => ({ args: Ack.toolCallRefused(revision, SmcpError.make(reason)) }))
 
   /** The reply of the Computer that is named in the envelope, or why there is none. */
   const relayTo = (
     origin: Connection,
     computer: string,
+    refusals: Refusals,
     call: (connection: Connection, agent: string) => Effect.Effect<Reply, CallFailure>
   ): Effect.Effect<Reply, CallFailure> =>
     Effect.flatMap(store.get(origin.sid), (session) => {
-      if (session?.officeId === undefined) return notInRoom
-      if (session.role !== "agent") return onlyAgents
+      if (session?.officeId === undefined) return refusals.notInRoom
+      if (session.role !== "agent") return refusals.onlyAgents
       return Effect.flatMap(store.find(session.officeId, "computer", computer), (found) => {
         const connection = found === undefined ? undefined : connections.get(found)
         return connection === undefined
-          ? Effect.succeed(noSuchComputer(computer))
+          ? Effect.succeed(refusals.noSuchComputer(computer))
           : call(connection, session.name!)
       })
     })
 
   const toolCall = (origin: Connection, payload: Carried): Effect.Effect<Reply> => {
     const read = readToolCall(payload.value)
-    if (Result.isFailure(read)) return Effect.succeed(malformed(ClientEvent.ToolCall.name, read.failure))
+    if (Result.isFailure(read)) return Effect.succeed(ofToolCall.malformed(ClientEvent.ToolCall.name, read.failure))
     const { computer, req_id, timeout } = read.success
     const millis = Math.min(timeout * 1000 + deadlines.toolCallGrace, MAX_MILLIS)
     return Effect.catch(
-      relayTo(origin, computer, (connection, agent) =>
+      relayTo(origin, computer, ofToolCall, (connection, agent) =>
         // However the wait ends without an answer, the Computer is told to stop: it may still be there, out of reach.
         Effect.onError(
           connection.call(ClientEvent.ToolCall.name, payload, millis),
@@ -74,18 +100,20 @@ export const make = (options: {
         )),
       (failure) =>
         Effect.succeed(
-          failure === "disconnected" ? noSuchComputer(computer) : { args: Ack.value(ToolResult.timedOut(timeout)) }
+          failure === "disconnected"
+            ? ofToolCall.noSuchComputer(computer)
+            : { args: Ack.value(ToolResult.timedOut(timeout)) }
         )
     )
   }
 
   const other = (event: string, origin: Connection, payload: Carried): Effect.Effect<Reply> => {
     const read = readEnvelope(payload.value)
-    if (Result.isFailure(read)) return Effect.succeed(malformed(event, read.failure))
+    if (Result.isFailure(read)) return Effect.succeed(flat.malformed(event, read.failure))
     const { computer } = read.success
     return Effect.catch(
-      relayTo(origin, computer, (connection) => connection.call(event, payload, deadlines.other)),
-      (failure) => Effect.succeed(failure === "disconnected" ? noSuchComputer(computer) : timedOut(event))
+      relayTo(origin, computer, flat, (connection) => connection.call(event, payload, deadlines.other)),
+      (failure) => Effect.succeed(failure === "disconnected" ? flat.noSuchComputer(computer) : timedOut(event))
     )
   }
 
@@ -95,17 +123,5 @@ export const make = (options: {
     )
 }
 
-const notInRoom = Effect.succeed(refuse(new WireError.NotInRoom({})))
-const onlyAgents = Effect.succeed(
-  refuse(new WireError.Forbidden({ message: "Only agents may issue client:* calls" }))
-)
-
-const noSuchComputer = (computerName: string): Reply =>
-  refuse(new WireError.NotFound({ message: `Computer with name '${computerName}' not found`, computerName }))
-
 const timedOut = (event: string): Reply =>
   refuse(new WireError.RequestTimeout({ message: `The computer did not answer ${event} in time` }))
-
-/** The reply to a payload that does not fit its event. */
-export const malformed = (event: string, error: Schema.SchemaError): Reply =>
-  refuse(new WireError.BadRequest({ message: `Invalid ${event} payload: ${error.message}` }))

@@ -37,8 +37,10 @@ export const admission: ReadonlyArray<Case> = [
       const { connection } = yield* meet(harness, office, { auth: Effect.succeed(auth) })
       const handshake = yield* Queue.take(seen)
       yield* expectEqual("the credentials", handshake.auth, auth)
-      yield* expectEqual("the version", handshake.version, harness.server.revision.version)
-      yield* expectEqual("the version in the query", handshake.query["a2c_version"], harness.server.revision.version)
+      const [{ id, version }] = harness.server.revisions
+      yield* expectEqual("the version", handshake.version, version)
+      yield* expectEqual("the version in the query", handshake.query["a2c_version"], version)
+      yield* expectEqual("the revision of the connection", connection.revision.id, id)
       yield* expectEqual("the credentials of the connection", connection.handshake.auth, auth)
     })),
 
@@ -51,7 +53,7 @@ export const admission: ReadonlyArray<Case> = [
         const reason = yield* Effect.scoped(
           expectReasonOfConnect("ProtocolVersionMismatch", harness.connect({ version: "7.1.0" }))
         )
-        const { version } = harness.server.revision
+        const [{ version }] = harness.server.revisions
         yield* expectEqual("the server's version", reason.serverVersion, version)
         yield* expectEqual("the client's version", reason.clientVersion, "7.1.0")
         yield* expectEqual("the least version", reason.minSupported, version.replace(/\d+$/, "0"))

@@ -32,7 +32,7 @@ export class ComplianceFailure extends Schema.TaggedError<ComplianceFailure>()("
 export interface ConnectOptions {
   /** The `auth` object of the handshake. Default: empty. */
   readonly auth?: Credentials | undefined
-  /** The announced version. Default: that of the server's revision; an empty text: none. */
+  /** The announced version. Default: that of the server's newest revision; an empty text: none. */
   readonly version?: string | undefined
 }
 

@@ -2,6 +2,8 @@
  * Puts Socket.IO onto an HTTP server that others use too, whatever listeners
  * they add and when.
  */
+import type * as Arr from "effect/Array"
+import * as Result from "effect/Result"
 import * as Http from "node:http"
 import type { Duplex } from "node:stream"
 import type { Revision } from "../../protocol/Revision.ts"
@@ -25,10 +27,11 @@ export interface Refused {
 export const attach = (options: {
   readonly server: Http.Server
   readonly path: string
-  readonly revision: Revision
+  /** The newest first. */
+  readonly revisions: Arr.NonEmptyReadonlyArray<Revision>
   readonly onRefused: (refused: Refused) => void
 }): { readonly gateway: Http.Server; readonly detach: () => void } => {
-  const { revision, server } = options
+  const { revisions, server } = options
   const prefix = options.path.replace(/\/+$/, "") + "/"
   const gateway = Http.createServer()
   const next = server.emit
@@ -39,7 +42,7 @@ export const attach = (options: {
     if (transport === undefined || !(request instanceof Http.IncomingMessage) || !request.url?.startsWith(prefix)) {
       return Reflect.apply(next, this, [event, ...args]) as boolean
     }
-    const error = refusedHandshake(revision, request)
+    const error = refusedHandshake(revisions, request)
     if (error === undefined) return gateway.emit(event, ...args)
     options.onRefused({ address: request.socket.remoteAddress ?? "unknown", transport, message: error.message })
     if (transport === "polling") refuseRequest(reply as Http.ServerResponse, error)
@@ -62,21 +65,28 @@ export const attach = (options: {
   }
 }
 
-type Refusal = NonNullable<ReturnType<typeof versionGate.check>>
-
 // Only a handshake is checked: every later request of a session names it in `sid`.
-const refusedHandshake = (revision: Revision, request: Http.IncomingMessage): Refusal | undefined => {
-  const query = new URLSearchParams(request.url!.slice(request.url!.indexOf("?") + 1))
-  return query.has("sid") ? undefined : versionGate.check(revision, query.get("a2c_version") ?? undefined)
+const refusedHandshake = (
+  revisions: Arr.NonEmptyReadonlyArray<Revision>,
+  request: Http.IncomingMessage
+): versionGate.Refusal | undefined => {
+  const query = queryOf(request.url!)
+  if (query["sid"]) return undefined
+  const chosen = versionGate.choose(revisions, query["a2c_version"])
+  return Result.isFailure(chosen) ? chosen.failure : undefined
 }
 
-const refuseRequest = (response: Http.ServerResponse, error: Refusal): void => {
+// Read as Engine.IO reads it: of a parameter that is given twice the last one counts.
+const queryOf = (url: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(new URLSearchParams(url.replace(/#.*$/s, "").replace(/^[^?]*\??/, "")))
+
+const refuseRequest = (response: Http.ServerResponse, error: versionGate.Refusal): void => {
   const { body, headers, reason, status } = versionGate.refusal(error)
   response.writeHead(status, reason, headers).end(body)
 }
 
 // An upgrade has no response object; the refusal is written onto the socket itself.
-const refuseUpgrade = (socket: Duplex, error: Refusal): void => {
+const refuseUpgrade = (socket: Duplex, error: versionGate.Refusal): void => {
   const { body, headers, reason, status } = versionGate.refusal(error)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
   endSocket(socket, `HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n${body}`)

@@ -1,6 +1,7 @@
 /**
  * The state of an in-memory hub.
  */
+import type * as Arr from "effect/Array"
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,7 +15,7 @@ import type { Refusal } from "./refusedPeer.ts"
 /** See `MemoryTransport.Hub`. */
 export class MemoryHub implements Hub, Medium {
   readonly clock: Clock.Clock
-  readonly revision: Revision
+  readonly revisions: Arr.NonEmptyReadonlyArray<Revision>
   readonly maxPayload: number
   readonly reconnectDelay: Duration.Duration
   readonly endpoints = new Set<Endpoint>()
@@ -25,13 +26,13 @@ export class MemoryHub implements Hub, Medium {
 
   constructor(options: {
     readonly clock: Clock.Clock
-    readonly revision: Revision
+    readonly revisions: Arr.NonEmptyReadonlyArray<Revision>
     readonly maxPayload: number
     readonly reconnectDelay: Duration.Duration
     readonly faults: Faults
   }) {
     this.clock = options.clock
-    this.revision = options.revision
+    this.revisions = options.revisions
     this.maxPayload = options.maxPayload
     this.reconnectDelay = options.reconnectDelay
     this.faults = options.faults
@@ -88,7 +89,7 @@ export class MemoryHub implements Hub, Medium {
       if (server === undefined || this.faults.refuseConnections) return unreachable
       return Effect.map(
         server.admit(handshake),
-        () => adopt(server.connect(`memory-${++this.#lastSid}`, handshake, client))
+        (revision) => adopt(server.connect(`memory-${++this.#lastSid}`, handshake, revision, client))
       )
     })
   }

@@ -1,10 +1,12 @@
 /**
  * The server side of the in-memory transport: admission, connections, rooms.
  */
+import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type * as Ack from "../../protocol/Ack.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
@@ -17,7 +19,7 @@ import * as versionGate from "./versionGate.ts"
 /** The server that a hub reaches, for as long as it serves. */
 export class MemoryServer {
   readonly #medium: Medium
-  readonly #revision: Revision
+  readonly #revisions: Arr.NonEmptyReadonlyArray<Revision>
   readonly #handlers: Handlers
   readonly #run: Run
   readonly #rooms = new Map<string, Set<Endpoint>>()
@@ -25,9 +27,9 @@ export class MemoryServer {
   readonly #peers = new Set<Endpoint>()
   #open = true
 
-  constructor(medium: Medium, revision: Revision, handlers: Handlers, run: Run) {
+  constructor(medium: Medium, revisions: Arr.NonEmptyReadonlyArray<Revision>, handlers: Handlers, run: Run) {
     this.#medium = medium
-    this.#revision = revision
+    this.#revisions = revisions
     this.#handlers = handlers
     this.#run = run
   }
@@ -36,8 +38,8 @@ export class MemoryServer {
     return this.#admissions.size === 0
   }
 
-  /** Lets a peer in or says why not. The check is the Server's own work and ends when it closes. */
-  admit(handshake: Handshake): Effect.Effect<void, refusedPeer.Refusal> {
+  /** Lets a peer in, in a revision, or says why not. The check is the Server's own work and ends when it closes. */
+  admit(handshake: Handshake): Effect.Effect<Revision, refusedPeer.Refusal> {
     if (!this.#open) return unreachable
     return Effect.acquireUseRelease(
       Effect.sync(() => this.#admitting(this.#check(handshake))),
@@ -48,7 +50,7 @@ export class MemoryServer {
   }
 
   /** Opens the connection of a peer that was let in; returns the peer's end. */
-  connect(sid: string, handshake: Handshake, client: Side): Endpoint {
+  connect(sid: string, handshake: Handshake, revision: Revision, client: Side): Endpoint {
     const [clientEnd, serverEnd] = Endpoint.pair(this.#medium, sid, client, {
       run: this.#run,
       receive: (event, args) =>
@@ -73,7 +75,7 @@ export class MemoryServer {
           )
         )
     })
-    const connection = this.#connection(serverEnd, handshake)
+    const connection = this.#connection(serverEnd, handshake, revision)
     this.#peers.add(serverEnd)
     // Yields first: the handler may use the connection, which is not known to the peer yet.
     const welcome = this.#admitting(Effect.yieldNow.pipe(
@@ -102,21 +104,27 @@ export class MemoryServer {
     return runTracked(this.#run, this.#admissions as Set<Fiber.Fiber<A, E>>, effect, this.#medium.changed)
   }
 
-  #check(handshake: Handshake): Effect.Effect<void, refusedPeer.Refusal> {
+  #check(handshake: Handshake): Effect.Effect<Revision, refusedPeer.Refusal> {
     const told = ({ message }: { readonly message: string }) =>
       refusedPeer.logRefused({ address: handshake.address, message })
-    return Effect.suspend((): Effect.Effect<void, refusedPeer.Refusal> => {
-      const wrong = versionGate.check(this.#revision, handshake.version)
-      return wrong === undefined
-        ? this.#handlers.authenticate(handshake).pipe(Effect.tapError(told), Effect.catchCause(refuse))
-        : Effect.andThen(told(wrong), Effect.fail({ error: SmcpError.make(wrong), final: true }))
-    })
+    return Effect.suspend(() =>
+      Result.match(versionGate.choose(this.#revisions, handshake.version), {
+        onFailure: (wrong) => Effect.andThen(told(wrong), Effect.fail({ error: SmcpError.make(wrong), final: true })),
+        onSuccess: (revision): Effect.Effect<Revision, refusedPeer.Refusal> =>
+          this.#handlers.authenticate(handshake).pipe(
+            Effect.tapError(told),
+            Effect.catchCause(refuse),
+            Effect.as(revision)
+          )
+      })
+    )
   }
 
-  #connection(end: Endpoint, handshake: Handshake): Connection {
+  #connection(end: Endpoint, handshake: Handshake, revision: Revision): Connection {
     return {
       sid: end.sid,
       handshake,
+      revision,
       call: (event, payload, millis) =>
         Effect.map(
           Effect.suspend(() => end.request(event, argsOfPayload(payload), millis)),

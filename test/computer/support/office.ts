@@ -49,7 +49,7 @@ export class Office {
 
 /** A Server that listens to one Computer, until the scope closes. */
 export const makeOffice = Effect.fnUntraced(function*(revision: Revision.Revision = Revision.defaultRevision) {
-  const hub = yield* MemoryTransport.makeHub({ revision })
+  const hub = yield* MemoryTransport.makeHub({ revisions: [revision] })
   const transport = yield* MemoryTransport.makeServer(hub)
   const office = new Office(hub)
   yield* transport.serve({

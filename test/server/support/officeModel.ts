@@ -38,7 +38,7 @@ export const follow = Effect.fnUntraced(function*(
   options: Options = {},
   tally: Tally = newTally()
 ) {
-  const office = yield* start({ ...options, revision })
+  const office = yield* start({ ...options, revisions: [revision] })
   const peers: Array<Peer | undefined> = []
   for (let slot = 0; slot < officeCommands.SLOTS; slot++) peers.push(yield* connect(office, slot))
   let state = rules.initial(peers.map((peer) => peer!.sid))

@@ -45,22 +45,22 @@ const withConnections = (change: (connection: Connection) => Connection): WrapTr
 export const mutants: ReadonlyArray<Mutant> = [
   store("an office has one seat for a Computer", (inner) => ({
     ...inner,
-    enter: (sid, request, revision) => inner.enter(sid, request, { ...revision, computersPerOffice: Infinity })
+    open: (sid, revision, version) => inner.open(sid, { ...revision, computersPerOffice: Infinity }, version)
   }), "0.5"),
   store("a refused Computer stays where it is", (inner) => ({
     ...inner,
-    enter: Effect.fnUntraced(function*(sid, request, revision) {
+    enter: Effect.fnUntraced(function*(sid, request) {
       const session = yield* inner.get(sid)
       const moves = session?.role === "computer" && session.officeId !== request.office_id
       const left = moves && session.name === request.name ? yield* inner.leave(sid) : undefined
-      const entered = yield* inner.enter(sid, request, revision)
+      const entered = yield* inner.enter(sid, request)
       return left === undefined || entered._tag === "AlreadyThere" ? entered : { ...entered, left }
     })
   })),
   store("joining again is not announced", (inner) => ({
     ...inner,
-    enter: Effect.fnUntraced(function*(sid, request, revision) {
-      const entered = yield* inner.enter(sid, request, revision)
+    enter: Effect.fnUntraced(function*(sid, request) {
+      const entered = yield* inner.enter(sid, request)
       if (entered._tag === "Entered") return entered
       const member = (yield* inner.members(request.office_id)).find((one) => one.sid === sid)!
       return { _tag: "Entered", member, left: undefined }

@@ -22,7 +22,8 @@ export const v0_5 = Revision.revisions["0.5"]
 export const bothRevisions = [v0_4, v0_5] as const
 
 export interface Options {
-  readonly revision?: Revision.Revision
+  /** Default: 0.4. */
+  readonly revisions?: MemoryTransport.HubOptions["revisions"]
   readonly server?: Server.Options
   readonly authenticator?: Layer.Layer<Authenticator.Authenticator, SmcpError.SmcpError>
   /** Wraps the store or the transport that the Server gets. */
@@ -49,7 +50,7 @@ export const start = Effect.fnUntraced(function*(options: Options = {}): Effect.
   Scope.Scope
 > {
   const { wrapStore, wrapTransport } = options
-  const hub = yield* MemoryTransport.makeHub({ revision: options.revision ?? Revision.defaultRevision })
+  const hub = yield* MemoryTransport.makeHub({ revisions: options.revisions })
   const transport = MemoryTransport.layerServer(hub)
   const store = SessionStore.layerMemory
   const context = yield* Layer.build(
@@ -86,7 +87,7 @@ const wrapped = <I, S>(
 export interface ConnectOptions {
   readonly auth?: Readonly<Record<string, unknown>>
   readonly headers?: Handshake["headers"]
-  /** Announced as `a2c_version`. Default: the Server's own; an empty text announces none. */
+  /** Announced as `a2c_version`. Default: the Server's newest; an empty text announces none. */
   readonly version?: string
 }
 
@@ -120,7 +121,7 @@ export class Peer {
     options: ConnectOptions
   ): Effect.fn.Return<Peer, SmcpError.SmcpError> {
     const inner = MemoryHub.of(hub)
-    const version = options.version ?? inner.revision.version
+    const version = options.version ?? inner.revisions[0].version
     let peer: Peer | undefined
     yield* inner.open(
       {
