@@ -17,10 +17,12 @@ import * as Background from "../transport/Background.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
 import { Transport } from "../transport/Transport.ts"
+import * as Blobs from "./Blobs.ts"
 import { configAnswer } from "./internal/configAnswer.ts"
 import { makeToolCalls } from "./internal/toolCalls.ts"
 import * as McpManager from "./McpManager.ts"
 import * as ToolRegistry from "./ToolRegistry.ts"
+import * as Uploads from "./Uploads.ts"
 
 // -----------------------------------------------------------------------------
 // Options
@@ -38,9 +40,19 @@ export interface SeatOptions {
   readonly reportAfter?: Duration.Input | undefined
 }
 
+/** How the Computer carries what is too large for one message. */
+export interface TransferOptions {
+  /** Large results of tools: how they are kept until the Agent fetches them. */
+  readonly blobs?: Blobs.Options | undefined
+  /** The directory for files that the Agent uploads. Default: none, and every upload is refused. */
+  readonly landingRoot?: string | undefined
+  /** How much the Agent may upload at a time. */
+  readonly uploads?: Uploads.Limits | undefined
+}
+
 /** Options of {@link layer}. */
 export interface Options
-  extends SeatOptions, Membership.Options, McpManager.McpManagerOptions, SocketIoTransport.Options
+  extends SeatOptions, TransferOptions, Membership.Options, McpManager.McpManagerOptions, SocketIoTransport.Options
 {}
 
 // -----------------------------------------------------------------------------
@@ -48,8 +60,8 @@ export interface Options
 // -----------------------------------------------------------------------------
 
 /**
- * A Computer in its office. It answers `client:get_tools`, `client:tool_call` and `client:get_config`, stops calls that
- * are cancelled, and reports when its tools change.
+ * A Computer in its office. It answers `client:get_tools`, `client:tool_call`, `client:get_config`, `client:get_blob` and
+ * `client:put_blob`, stops calls that are cancelled, and reports when its tools change.
  */
 export class Computer extends Context.Service<Computer, {
   readonly name: string
@@ -59,7 +71,13 @@ export class Computer extends Context.Service<Computer, {
 }>()("a2c-smcp/computer/Computer") {}
 
 /** What {@link layer} and {@link layerOnTransport} provide. */
-export type Services = Computer | McpManager.McpManager | ToolRegistry.ToolRegistry | Membership.Membership
+export type Services =
+  | Computer
+  | McpManager.McpManager
+  | ToolRegistry.ToolRegistry
+  | Membership.Membership
+  | Blobs.Blobs
+  | Uploads.Uploads
 
 /**
  * A Computer with its MCP servers on a Server that is reached over Socket.IO: connects, starts the servers in the
@@ -70,11 +88,16 @@ export const layer = (options: Options): Layer.Layer<Services, SmcpError.SmcpErr
 
 /** A Computer with its MCP servers on any `Transport`. */
 export const layerOnTransport = (
-  options: SeatOptions & Membership.Options & McpManager.McpManagerOptions
+  options: SeatOptions & TransferOptions & Membership.Options & McpManager.McpManagerOptions
 ): Layer.Layer<Services, SmcpError.SmcpError, Transport> =>
   layerNoDeps(options).pipe(
     // The tools of this Computer: shared by reference, two Computers in one program would have one set.
-    Layer.provideMerge(Layer.mergeAll(Layer.fresh(ToolRegistry.layer), Membership.layer(options))),
+    Layer.provideMerge(Layer.mergeAll(
+      Layer.fresh(ToolRegistry.layer),
+      Membership.layer(options),
+      Blobs.layer(options.blobs),
+      Uploads.layer({ ...options.uploads, landingRoot: options.landingRoot })
+    )),
     Layer.provideMerge(McpManager.layer(options))
   )
 
@@ -84,7 +107,12 @@ export const layerNoDeps = (
 ): Layer.Layer<
   Computer,
   SmcpError.SmcpError,
-  Transport | Membership.Membership | McpManager.McpManager | ToolRegistry.ToolRegistry
+  | Transport
+  | Membership.Membership
+  | McpManager.McpManager
+  | ToolRegistry.ToolRegistry
+  | Blobs.Blobs
+  | Uploads.Uploads
 > => Layer.effect(Computer, make(seat))
 
 // -----------------------------------------------------------------------------
@@ -110,7 +138,9 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) 
   const transport = yield* Transport
   const manager = yield* McpManager.McpManager
   const registry = yield* ToolRegistry.ToolRegistry
-  const calls = yield* makeToolCalls()
+  const blobs = yield* Blobs.Blobs
+  const uploads = yield* Uploads.Uploads
+  const calls = yield* makeToolCalls(blobs.spool)
 
   yield* transport.notifications.pipe(
     Stream.runForEach((notification) =>
@@ -142,6 +172,12 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) 
       request,
       Effect.sync(() => configAnswer(manager.servers, seat.inputs ?? [], transport.revision))
     ))
+  if (transport.revision.hasGetBlob) {
+    yield* transport.handle(ClientEvent.GetBlob, (request) => addressed(seat, request, blobs.read(request)))
+  }
+  if (transport.revision.hasPutBlob) {
+    yield* transport.handle(ClientEvent.PutBlob, (request) => addressed(seat, request, uploads.put(request)))
+  }
   return calls
 })
 

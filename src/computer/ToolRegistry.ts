@@ -100,7 +100,7 @@ export const project = (states: ReadonlyArray<ServerStatus>, revision: Revision.
       const name = revision.toolNames === "exposed"
         ? ToolName.exposed(bundleId, tool.name, alias)
         : alias ?? tool.name
-      const names = [tool.name, alias ?? tool.name, ToolName.exposed(bundleId, tool.name, alias)]
+      const names = ToolMeta.namesOf(config, bundleId, tool.name)
       if (names.some((each) => forbidden.has(each))) {
         names.forEach((each) => unused.delete(each))
         continue

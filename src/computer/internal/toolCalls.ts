@@ -26,8 +26,13 @@ export interface ToolCalls {
   readonly size: Effect.Effect<number>
 }
 
+/** Makes a result fit to be sent; counts as part of the call. */
+export type Prepare = (result: CallToolResult, route: Route) => Effect.Effect<CallToolResult>
+
 /** The calls all end with the scope. */
-export const makeToolCalls = Effect.fnUntraced(function*(): Effect.fn.Return<ToolCalls, never, Scope.Scope> {
+export const makeToolCalls = Effect.fnUntraced(function*(
+  prepare: Prepare
+): Effect.fn.Return<ToolCalls, never, Scope.Scope> {
   const running = yield* FiberMap.make<string, CallToolResult, never>()
   const cancelled = new WeakSet<Fiber.Fiber<CallToolResult>>()
 
@@ -41,7 +46,9 @@ export const makeToolCalls = Effect.fnUntraced(function*(): Effect.fn.Return<Too
         SmcpError.make(new WireError.BadRequest({ message: `A call with req_id "${request.req_id}" is still running` }))
       )
     }
-    const fiber = yield* FiberMap.run(running, request.req_id, call(request, route), { startImmediately: true })
+    const fiber = yield* FiberMap.run(running, request.req_id, call(request, route, prepare), {
+      startImmediately: true
+    })
     const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
     if (Exit.isSuccess(exit)) return exit.value
     if (cancelled.has(fiber)) {
@@ -66,13 +73,13 @@ export const makeToolCalls = Effect.fnUntraced(function*(): Effect.fn.Return<Too
   }
 })
 
-const call = (request: ToolCallReq, route: Route): Effect.Effect<CallToolResult> => {
+const call = (request: ToolCallReq, route: Route, prepare: Prepare): Effect.Effect<CallToolResult> => {
   const { params, timeout, tool_name } = request
   return route.client.callTool(route.tool, params, {
     // the protocol has no event for progress, so it is for the operator's eyes
     onProgress: (progress) => Effect.logInfo(`progress ${tool_name} ${describeProgress(progress)}`)
   }).pipe(
-    Effect.map(toWire),
+    Effect.flatMap((result) => prepare(toWire(result), route)),
     Effect.catch((error) =>
       Effect.as(
         Effect.logWarning(`${tool_name} failed: ${error.message}`),

@@ -3,6 +3,7 @@
  */
 import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import type { ToolMeta } from "../../protocol/Tool.ts"
+import * as ToolName from "../../protocol/ToolName.ts"
 import { isRecord } from "./jsonRpcFrame.ts"
 
 type Fields = Readonly<Record<string, unknown>>
@@ -20,6 +21,12 @@ export const canonical = (meta: Fields): Fields => ({
 export const aliasOf = (config: ServerConfig, tool: string): string | undefined => {
   const alias = configuredFor(config, tool)?.alias
   return alias === undefined || alias === null || alias === "" ? undefined : alias
+}
+
+/** The names by which `forbidden_tools` may name a tool: its own, its alias, and the exposed one. */
+export const namesOf = (config: ServerConfig, bundleId: string, tool: string): ReadonlyArray<string> => {
+  const alias = aliasOf(config, tool)
+  return [tool, alias ?? tool, ToolName.exposed(bundleId, tool, alias)]
 }
 
 /** Tags that a server declares for a tool: nothing, a list (possibly absent), or something that is not understood. */

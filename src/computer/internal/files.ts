@@ -1,0 +1,54 @@
+/**
+ * Node's file operations as effects.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { FileHandle } from "node:fs/promises"
+import { open } from "node:fs/promises"
+
+/** A file operation failed. Holds no path: what it says may be told to a peer. */
+export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure", {
+  /** Node's code, such as `ENOSPC`; `UNKNOWN` when there was none. */
+  code: Schema.String
+}) {
+  override get message(): string {
+    switch (this.code) {
+      case "ENOSPC":
+      case "EDQUOT":
+        return "the disk is full"
+      case "EACCES":
+      case "EPERM":
+      case "EROFS":
+        return "the directory may not be written"
+      default:
+        return `a file operation failed (${this.code})`
+    }
+  }
+}
+
+/** Runs a file operation. It cannot be cancelled: an interruption leaves it to end by itself. */
+export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, FileFailure> =>
+  Effect.tryPromise({ try: run, catch: failureOf })
+
+/** Runs a file operation whose failure changes nothing. */
+export const attemptQuietly = (run: () => Promise<unknown>): Effect.Effect<void> => Effect.ignore(attempt(run))
+
+/** As {@link attempt}, with `undefined` for what does not exist. */
+export const attemptExisting = <A>(run: () => Promise<A>): Effect.Effect<A | undefined, FileFailure> =>
+  Effect.catchIf(attempt(run), ({ code }) => code === "ENOENT", () => Effect.undefined)
+
+/** Opens a file for as long as it is used. */
+export const withFile = <A, E, R>(
+  file: { readonly path: string; readonly flags: string | number; readonly mode?: number },
+  use: (handle: FileHandle) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | FileFailure, R> =>
+  Effect.acquireUseRelease(
+    attempt(() => open(file.path, file.flags, file.mode)),
+    use,
+    (handle) => attemptQuietly(() => handle.close())
+  )
+
+const failureOf = (cause: unknown): FileFailure =>
+  new FileFailure({
+    code: cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
+  })
