@@ -25,6 +25,13 @@ export interface Options {
   readonly authenticationTimeout?: Duration.Input | undefined
 }
 
+/** What holds for an option that is not given. */
+export const defaults = {
+  toolCallGrace: "5 seconds",
+  requestTimeout: "30 seconds",
+  authenticationTimeout: "900 millis"
+} as const
+
 /** A running Server. */
 export class Server extends Context.Service<Server, {
   /** The revisions that peers may speak, the newest first. */
@@ -50,12 +57,12 @@ export const layer = (
         store,
         connections,
         deadlines: {
-          toolCallGrace: millis(options.toolCallGrace ?? "5 seconds"),
-          other: millis(options.requestTimeout ?? "30 seconds")
+          toolCallGrace: millis(options.toolCallGrace ?? defaults.toolCallGrace),
+          other: millis(options.requestTimeout ?? defaults.requestTimeout)
         }
       })
       yield* transport.serve({
-        authenticate: withDeadline(authenticator, options.authenticationTimeout ?? "900 millis"),
+        authenticate: withDeadline(authenticator, options.authenticationTimeout ?? defaults.authenticationTimeout),
         connected: (connection) =>
           Effect.suspend(() => {
             connections.set(connection.sid, connection)

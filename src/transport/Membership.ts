@@ -60,6 +60,9 @@ export interface Options {
   readonly joinTimeout?: Duration.Input | undefined
 }
 
+/** What holds for an option that is not given. */
+export const defaults = { rejoinBudget: "60 seconds", joinTimeout: "10 seconds" } as const
+
 /**
  * The client's seat. A join that the Server has confirmed is repeated under every new session. Only a taken seat is
  * asked for more than once then, since one's own lost session may hold it until the Server notices; any other refusal
@@ -88,7 +91,7 @@ export const layer = (options: Options = {}): Layer.Layer<Membership, never, Tra
 
 const make = Effect.fnUntraced(function*(options: Options) {
   const transport = yield* Transport
-  const calls = seatCalls.make(transport, options.joinTimeout ?? "10 seconds")
+  const calls = seatCalls.make(transport, options.joinTimeout ?? defaults.joinTimeout)
   const oneAtATime = Semaphore.makeUnsafe(1).withPermit
   const model = yield* SubscriptionRef.make<membershipIntent.Model>({
     connection: yield* transport.state,
@@ -133,7 +136,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
   yield* keepSeat({
     calls,
     oneAtATime,
-    budget: Duration.toMillis(Duration.fromInputUnsafe(options.rejoinBudget ?? "60 seconds")),
+    budget: Duration.toMillis(Duration.fromInputUnsafe(options.rejoinBudget ?? defaults.rejoinBudget)),
     setIntent,
     targetNow: Effect.map(modelNow, membershipIntent.targetOf),
     targets: Stream.map(SubscriptionRef.changes(model), membershipIntent.targetOf)
