@@ -18,7 +18,7 @@ import * as Membership from "../../src/transport/Membership.ts"
 import * as MemoryTransport from "../../src/transport/MemoryTransport.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import { openOffice } from "../support/memoryOffice.ts"
-import { membershipOn, says, ScriptedServer, settle } from "./support/scriptedServer.ts"
+import { end, membershipOn, says, ScriptedServer, settle } from "./support/scriptedServer.ts"
 
 const seat = (name: string, office_id = "R") => ({ role: "agent", name, office_id }) as const
 type Service = Membership.Membership["Service"]
@@ -375,7 +375,7 @@ describe("Membership", () => {
           yield* server.lose(undefined, true)
           yield* server.connect
           yield* settle
-          server.stale.shift()!.reply?.(Effect.succeed(answer))
+          end(server.stale.shift()!, Effect.succeed(answer))
           yield* settle
           assert.deepInclude(yield* membership.state, { _tag: "Rejoining", sid: "s3", attempt: 1 })
           assert.strictEqual(server.pending.length, 1)

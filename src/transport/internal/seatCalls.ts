@@ -37,17 +37,27 @@ export const make = (transport: Transport["Service"], timeout: Duration.Input): 
       Effect.suspend(() => {
         const before = claim
         claim = { sid, office_id: request.office_id }
-        return Effect.tapError(transport.call(ServerEvent.JoinOffice, request, { timeout }), (error) =>
-          Effect.sync(() => {
-            if (isSettled(error)) {
-              claim = before
-            }
-          }))
+        return transport.call(ServerEvent.JoinOffice, request, { timeout }).pipe(
+          Effect.andThen(transport.state),
+          // What an older session was told says nothing about the one that has followed it.
+          Effect.flatMap((connection) =>
+            connection._tag === "Connected" && connection.sid !== sid ? Effect.fail(tooLate) : Effect.void
+          ),
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              if (isSettled(error)) claim = before
+            })
+          )
+        )
       }),
     vacate: (sid) => giveUp(sid, (payload) => transport.call(ServerEvent.LeaveOffice, payload, { timeout })),
     release: (sid) => giveUp(sid, (payload) => Effect.ignore(transport.send(ServerEvent.LeaveOffice, payload)))
   }
 }
+
+const tooLate = SmcpError.make(
+  new SmcpError.ConnectionLost({ outcome: "unknown", message: "The connection was lost during the join" })
+)
 
 /** Whether a failed join certainly took no seat: the Server refused it, or nothing was sent. */
 export const isSettled = ({ reason }: SmcpError.SmcpError): boolean =>

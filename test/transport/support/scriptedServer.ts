@@ -75,8 +75,13 @@ export class ScriptedServer {
   /** Answers the oldest pending call and returns it. */
   reply(args: Ack.Args): Packet | undefined {
     const packet = this.pending.shift()
-    packet?.reply?.(Effect.succeed(args))
+    if (packet !== undefined) end(packet, Effect.succeed(args))
     return packet
+  }
+
+  /** Whether a call of the client waits for an answer, from whichever session. */
+  get isAwaited(): boolean {
+    return this.received.some(({ reply }) => reply !== undefined)
   }
 
   /** When joins came under a session, in seconds. */
@@ -103,7 +108,7 @@ export class ScriptedServer {
     this.received.push(packet)
     const answer = this.answer(packet)
     if (answer === undefined) this.pending.push(packet)
-    else reply?.(Effect.succeed(answer))
+    else end(packet, Effect.succeed(answer))
   }
 
   readonly #link: clientCore.Link = {
@@ -126,6 +131,12 @@ export class ScriptedServer {
   #online<A>(then: (millis: number) => Effect.Effect<A, SmcpError.SmcpError>): Effect.Effect<A, SmcpError.SmcpError> {
     return Effect.flatMap(Clock.currentTimeMillis, (millis) => this.sid === undefined ? offline : then(millis))
   }
+}
+
+/** Ends the call of a packet. */
+export const end = (packet: Packet, result: Effect.Effect<Ack.Args, SmcpError.SmcpError>): void => {
+  packet.reply?.(result)
+  packet.reply = undefined
 }
 
 const offline = Effect.fail(SmcpError.make(new SmcpError.NotConnected({ message: "offline" })))

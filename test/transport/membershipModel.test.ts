@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Effect, Formatter, Layer, References, Stream } from "effect"
+import * as ServerEvent from "../../src/protocol/ServerEvent.ts"
+import type { ConnectionState } from "../../src/transport/Transport.ts"
+import { commands, property, type Tally, type Wrap } from "./support/membershipModel.ts"
+
+// A failure prints the seed; A2C_MODEL_SEED=<seed> runs the same sequences again.
+const seed = process.env["A2C_MODEL_SEED"] ?? String(Date.now())
+const sequences = { seed, runs: 600, size: 200, maxShrinks: 2000 }
+const quiet = Layer.succeed(References.MinimumLogLevel, "None")
+
+/** What no run may be without; otherwise the sequences are too tame to prove anything. */
+const interesting = [
+  "Disconnected",
+  "Connecting",
+  "Connected",
+  "Joined",
+  "Rejoining",
+  "Lost",
+  "yes",
+  "taken",
+  "refused",
+  "nonsense",
+  "done",
+  "dropped",
+  "nobody waits",
+  "stale answer",
+  "interrupted",
+  "at rest"
+]
+
+describe("the state of a client is true", () => {
+  it.effect(
+    "whatever the client, its connection and its Server do, and in whichever order",
+    () =>
+      Effect.gen(function*() {
+        const tally: Tally = new Map()
+        const result = yield* Arbitrary.checkEffect(commands, property(tally), sequences)
+        const failure = Arbitrary.formatCheckFailure(result)
+        if (failure !== undefined) assert.fail(`seed ${seed}: ${failure}`)
+        for (const label of interesting) {
+          assert.isAbove(tally.get(label) ?? 0, 5, `seed ${seed}: "${label}" hardly ever happened`)
+        }
+      }).pipe(Effect.provide(quiet)),
+    120_000
+  )
+})
+
+const sameSession = (state: ConnectionState): ConnectionState =>
+  state._tag === "Connected" ? { ...state, sid: "the only one" } : state
+
+const mutants: ReadonlyArray<readonly [rule: string, wrap: Wrap]> = [
+  ["a session is told from the one before it", (inner) => ({
+    ...inner,
+    state: Effect.map(inner.state, sameSession),
+    changes: Stream.map(inner.changes, sameSession)
+  })],
+  ["a leave reaches the Server", (inner) => ({
+    ...inner,
+    call: (event, payload, options) =>
+      (event.name === ServerEvent.LeaveOffice.name ? Effect.void : inner.call(event, payload, options)) as never
+  })],
+  ["a join in doubt is given up", (inner) => ({ ...inner, send: () => Effect.void })],
+  ["a loss of the connection shows", (inner) => ({
+    ...inner,
+    state: Effect.map(inner.state, (state) => state._tag === "Disconnected" ? { _tag: "Connected", sid: "s1" } : state)
+  })]
+]
+
+describe("the model test notices when a rule is broken", () => {
+  it.effect.each(mutants)("%s", ([, wrap]) =>
+    Effect.gen(function*() {
+      const result = yield* Arbitrary.checkEffect(commands, property(new Map(), wrap), sequences)
+      assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
+      assert.isAtMost(result.shrunkInput.length, 6, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
+    }).pipe(Effect.provide(quiet)), 120_000)
+})
