@@ -101,6 +101,11 @@ export class Endpoint {
     return this.#open && this.#requests.size === 0 && this.#deliveries.size === 0
   }
 
+  /** How many calls wait for their acknowledgement. */
+  get waitingCalls(): number {
+    return this.#calls.size
+  }
+
   emit(event: string, args: Ack.Args): void {
     this.#send({ kind: "event", event, args, id: undefined })
   }

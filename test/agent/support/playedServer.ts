@@ -93,7 +93,7 @@ export const playedOffice = Effect.fnUntraced(function*(
 })
 
 /** How an effect failed, as `Reason` or `Reason detail`. */
-export const failure = <A>(effect: Effect.Effect<A, SmcpError>): Effect.Effect<string> =>
+export const failure = <A, R>(effect: Effect.Effect<A, SmcpError, R>): Effect.Effect<string, never, R> =>
   Effect.match(effect, {
     onSuccess: (value) => `succeeded with ${JSON.stringify(value)}`,
     onFailure: ({ reason }) => {
