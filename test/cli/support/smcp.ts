@@ -36,7 +36,7 @@ export interface Smcp {
 }
 
 /** The environment of this process without what `smcp` or a terminal would read in it. */
-const cleanEnvironment = (): NodeJS.ProcessEnv =>
+export const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(SMCP_|NO_COLOR|FORCE_COLOR|COLUMNS|NODE_OPTIONS)/.test(name))
   )
