@@ -18,9 +18,12 @@ import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
 import { Transport } from "../transport/Transport.ts"
 import * as Blobs from "./Blobs.ts"
+import * as Desktop from "./Desktop.ts"
 import { configAnswer } from "./internal/configAnswer.ts"
+import { makeReport, type Report } from "./internal/reports.ts"
 import { makeToolCalls } from "./internal/toolCalls.ts"
 import * as McpManager from "./McpManager.ts"
+import * as Resources from "./Resources.ts"
 import * as ToolRegistry from "./ToolRegistry.ts"
 import * as Uploads from "./Uploads.ts"
 
@@ -36,7 +39,10 @@ export interface SeatOptions {
   readonly office: string
   /** The definitions of inputs that `client:get_config` tells. Default: none. */
   readonly inputs?: ReadonlyArray<ServerInput> | undefined
-  /** How long the tools have to be unchanged before a change is reported. Default: 200 milliseconds. */
+  /**
+   * How long the tools, or the desktop, have to be unchanged before a change is reported; what never rests is reported
+   * after five times this. Default: 200 milliseconds.
+   */
   readonly reportAfter?: Duration.Input | undefined
 }
 
@@ -60,8 +66,9 @@ export interface Options
 // -----------------------------------------------------------------------------
 
 /**
- * A Computer in its office. It answers `client:get_tools`, `client:tool_call`, `client:get_config`, `client:get_blob` and
- * `client:put_blob`, stops calls that are cancelled, and reports when its tools change.
+ * A Computer in its office. It answers `client:get_tools`, `client:tool_call`, `client:get_config`,
+ * `client:get_desktop`, `client:get_resources`, `client:get_blob` and `client:put_blob`, stops calls that are cancelled,
+ * and reports when its tools or its desktop change.
  */
 export class Computer extends Context.Service<Computer, {
   readonly name: string
@@ -75,6 +82,7 @@ export type Services =
   | Computer
   | McpManager.McpManager
   | ToolRegistry.ToolRegistry
+  | Desktop.Desktop
   | Membership.Membership
   | Blobs.Blobs
   | Uploads.Uploads
@@ -91,9 +99,10 @@ export const layerOnTransport = (
   options: SeatOptions & TransferOptions & Membership.Options & McpManager.McpManagerOptions
 ): Layer.Layer<Services, SmcpError.SmcpError, Transport> =>
   layerNoDeps(options).pipe(
-    // The tools of this Computer: shared by reference, two Computers in one program would have one set.
+    // Of this Computer alone: shared by reference, two Computers in one program would have one set.
     Layer.provideMerge(Layer.mergeAll(
       Layer.fresh(ToolRegistry.layer),
+      Layer.fresh(Desktop.layer),
       Membership.layer(options),
       Blobs.layer(options.blobs),
       Uploads.layer({ ...options.uploads, landingRoot: options.landingRoot })
@@ -111,6 +120,7 @@ export const layerNoDeps = (
   | Membership.Membership
   | McpManager.McpManager
   | ToolRegistry.ToolRegistry
+  | Desktop.Desktop
   | Blobs.Blobs
   | Uploads.Uploads
 > => Layer.effect(Computer, make(seat))
@@ -119,25 +129,48 @@ export const layerNoDeps = (
 // Internal
 // -----------------------------------------------------------------------------
 
-/** Every list of tools that somebody may take for the current one. */
-type Told = Set<ReadonlyArray<SmcpTool>>
-
 const make = Effect.fnUntraced(function*(seat: SeatOptions) {
   const { name, office } = seat
   const membership = yield* Membership.Membership
-  const registry = yield* ToolRegistry.ToolRegistry
-  const told: Told = new Set([yield* registry.list])
-  const calls = yield* answerAgents(seat, told)
+  const reports = yield* makeReports(seat)
+  const calls = yield* answerAgents(seat, reports)
   yield* membership.join({ role: "computer", name, office_id: office })
-  yield* reportTools(seat, told)
+  yield* reports.tools.start
+  yield* reports.desktop.start
   return Computer.of({ name, office, inFlight: calls.size })
 })
 
+interface Reports {
+  readonly tools: Report
+  readonly desktop: Report
+}
+
+/** What the office is told about. The configuration is not among it: it stays the same while a Computer runs. */
+const makeReports = Effect.fnUntraced(function*({ name, reportAfter }: SeatOptions) {
+  const registry = yield* ToolRegistry.ToolRegistry
+  const desktop = yield* Desktop.Desktop
+  const options = { computer: name, settle: reportAfter ?? "200 millis" }
+  return {
+    tools: yield* makeReport(
+      { name: "tools", event: ServerEvent.UpdateToolList, current: registry.list, changes: registry.changes, isSame },
+      options
+    ),
+    desktop: yield* makeReport({
+      name: "desktop",
+      event: ServerEvent.UpdateDesktop,
+      current: desktop.fingerprint,
+      changes: desktop.changes,
+      isSame: (one, other) => one === other
+    }, options)
+  }
+})
+
 /** Registers the handlers of all events that a Computer answers; returns the calls that are running. */
-const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) {
+const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, reports: Reports) {
   const transport = yield* Transport
   const manager = yield* McpManager.McpManager
   const registry = yield* ToolRegistry.ToolRegistry
+  const desktop = yield* Desktop.Desktop
   const blobs = yield* Blobs.Blobs
   const uploads = yield* Uploads.Uploads
   const calls = yield* makeToolCalls(blobs.spool)
@@ -152,10 +185,18 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) 
     addressed(
       seat,
       request,
-      Effect.map(registry.list, (tools) => {
-        told.add(tools)
-        return { tools, req_id: request.req_id }
-      })
+      Effect.map(reports.tools.telling(registry.list), (tools) => ({ tools, req_id: request.req_id }))
+    ))
+  yield* transport.handle(ClientEvent.GetDesktop, (request) =>
+    addressed(
+      seat,
+      request,
+      Effect.map(
+        reports.desktop.telling(
+          desktop.render({ size: request.desktop_size ?? undefined, window: request.window ?? undefined })
+        ),
+        (desktops) => ({ desktops, req_id: request.req_id })
+      )
     ))
   yield* transport.handle(ClientEvent.ToolCall, (request) =>
     addressed(
@@ -164,7 +205,10 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) 
       Effect.flatMap(registry.resolve(request.tool_name), (route) =>
         route === undefined
           ? Effect.succeed(ToolResult.unknownTool(request.tool_name))
-          : calls.run(request, route))
+          // during the call its windows may change as well as at its end
+          : Effect.andThen(desktop.used(route.bundleId), calls.run(request, route)).pipe(
+            Effect.ensuring(desktop.used(route.bundleId))
+          ))
     ))
   yield* transport.handle(ClientEvent.GetConfig, (request) =>
     addressed(
@@ -172,6 +216,14 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) 
       request,
       Effect.sync(() => configAnswer(manager.servers, seat.inputs ?? [], transport.revision))
     ))
+  if (transport.revision.hasGetResources) {
+    yield* transport.handle(ClientEvent.GetResources, (request) =>
+      addressed(
+        seat,
+        request,
+        Effect.flatMap(manager.states, (states) => Resources.page(states, request, transport.revision))
+      ))
+  }
   if (transport.revision.hasGetBlob) {
     yield* transport.handle(ClientEvent.GetBlob, (request) => addressed(seat, request, blobs.read(request)))
   }
@@ -190,33 +242,6 @@ const addressed = <A, E>(
   computer === name ? answer : Effect.fail(SmcpError.make(
     new WireError.NotFound({ message: `Computer with name '${computer}' not found`, computerName: computer })
   ))
-
-/** Tells the office when the tools are no longer those it knows; unlike a server's own notification, never without need. */
-const reportTools = Effect.fnUntraced(function*(seat: SeatOptions, told: Told) {
-  const transport = yield* Transport
-  const membership = yield* Membership.Membership
-  const registry = yield* ToolRegistry.ToolRegistry
-  const report = Effect.gen(function*() {
-    if ((yield* membership.state)._tag !== "Joined") return
-    const current = yield* registry.list
-    const before = [...told]
-    told.clear()
-    told.add(current)
-    if (before.every((tools) => isSame(tools, current))) return
-    yield* transport.send(ServerEvent.UpdateToolList, { computer: seat.name }).pipe(
-      Effect.catch((error) => {
-        before.forEach((tools) => told.add(tools))
-        return Effect.logDebug(`The change of tools was not reported: ${error.message}`)
-      })
-    )
-  })
-  // what changed while the seat was lost is looked at again when it is back
-  yield* Stream.merge(registry.changes, membership.changes).pipe(
-    Stream.debounce(seat.reportAfter ?? "200 millis"),
-    Stream.runForEach(() => report),
-    Background.fork("Reporting tools")
-  )
-})
 
 const isSame = (one: ReadonlyArray<SmcpTool>, other: ReadonlyArray<SmcpTool>): boolean =>
   one === other || JSON.stringify(one) === JSON.stringify(other)

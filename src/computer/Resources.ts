@@ -1,0 +1,117 @@
+/**
+ * The resources of one MCP server as it lists them, page by page (specification, events: `client:get_resources`).
+ */
+import * as Effect from "effect/Effect"
+import type { GetResourcesReq, GetResourcesRet, Resource } from "../protocol/Resource.ts"
+import type { Revision } from "../protocol/Revision.ts"
+import * as SmcpError from "../protocol/SmcpError.ts"
+import * as WireError from "../protocol/WireError.ts"
+import { isRecord } from "./internal/jsonRpcFrame.ts"
+import { describeType, nextCursor } from "./internal/listPages.ts"
+import { publicMessage } from "./internal/publicMessage.ts"
+import type { McpClient } from "./McpClient.ts"
+import { InvalidResponse, McpError } from "./McpError.ts"
+import type { ServerStatus } from "./McpManager.ts"
+
+/**
+ * The page of `resources/list` that a request asks for. Nothing is filtered and the server's cursor is passed on as it
+ * is, even when it repeats.
+ *
+ * Fails with `McpServerNotFound` when no such server is configured or it is not running, `McpCapabilityNotSupported` when
+ * it has no resources, `BadRequest` when it does not take the cursor, `RequestTimeout` when it does not answer in time,
+ * and `InternalError` with the server's own words when it answers with anything else.
+ */
+export const page = Effect.fnUntraced(function*(
+  servers: ReadonlyArray<ServerStatus>,
+  request: Pick<GetResourcesReq, "mcp_server" | "cursor" | "req_id">,
+  revision: Revision
+): Effect.fn.Return<GetResourcesRet, SmcpError.SmcpError> {
+  const { cursor, mcp_server, req_id } = request
+  const client = yield* clientOf(servers, mcp_server, revision)
+  const result = yield* client.request("resources/list", typeof cursor === "string" ? { cursor } : {}).pipe(
+    Effect.filterOrFail(
+      ({ resources }) => Array.isArray(resources),
+      ({ resources }) => {
+        const detail = `the resources of resources/list are not an array but ${describeType(resources)}`
+        return new McpError({ reason: new InvalidResponse({ detail }) })
+      }
+    ),
+    Effect.tapError((error) => Effect.logWarning(`The resources of "${mcp_server}" were not listed: ${error.message}`)),
+    Effect.mapError((error) => SmcpError.make(wireError(error, request)))
+  )
+  const next = nextCursor(result)
+  return {
+    resources: (result["resources"] as ReadonlyArray<unknown>).flatMap(toWire),
+    ...(next === undefined ? {} : { next_cursor: next }),
+    req_id
+  }
+})
+
+// -----------------------------------------------------------------------------
+// Internal
+// -----------------------------------------------------------------------------
+
+/** The connection to the server that has this key in `client:get_config`. */
+const clientOf = (
+  servers: ReadonlyArray<ServerStatus>,
+  key: string,
+  revision: Revision
+): Effect.Effect<McpClient, SmcpError.SmcpError> => {
+  const server = servers.find(({ entry: { bundleId, config } }) =>
+    (revision.serverKey === "bundle_id" ? bundleId : config.name) === key
+  )
+  const refused = (error: WireError.CodedError) => Effect.fail(SmcpError.make(error))
+  if (server === undefined) return refused(new WireError.McpServerNotFound({ mcpServer: key }))
+  if (server.state._tag !== "Ready") return refused(notRunning(key))
+  const { client } = server.state
+  return hasResources(client) ? Effect.succeed(client) : refused(withoutResources(key))
+}
+
+/** Whether a server announced that it has resources. */
+export const hasResources = ({ capabilities }: McpClient): boolean => isRecord(capabilities["resources"])
+
+const notRunning = (mcpServer: string) =>
+  new WireError.McpServerNotFound({ message: "MCP Server is registered but not running", mcpServer })
+
+const withoutResources = (mcpServer: string) =>
+  new WireError.McpCapabilityNotSupported({
+    message: "MCP Server does not support 'resources' capability",
+    mcpServer,
+    capability: "resources"
+  })
+
+const INVALID_PARAMS = -32602
+const METHOD_NOT_FOUND = -32601
+
+const wireError = (
+  error: McpError,
+  { cursor, mcp_server }: Pick<GetResourcesReq, "mcp_server" | "cursor">
+): WireError.CodedError => {
+  const { reason } = error
+  const message = publicMessage(error)
+  if (reason._tag === "ConnectionClosed") return notRunning(mcp_server)
+  if (reason._tag === "RequestTimeout") return new WireError.RequestTimeout({ message })
+  if (reason._tag === "RequestFailed" && reason.code === METHOD_NOT_FOUND) return withoutResources(mcp_server)
+  if (reason._tag === "RequestFailed" && reason.code === INVALID_PARAMS && typeof cursor === "string") {
+    return new WireError.BadRequest({ message })
+  }
+  return new WireError.InternalError({ message })
+}
+
+/** What is no resource at all, for want of a URI, cannot be said on the wire. */
+const toWire = (value: unknown): ReadonlyArray<Resource> => {
+  if (!isRecord(value) || typeof value["uri"] !== "string") return []
+  const { _meta, annotations, description, mimeType, name, size, uri } = value
+  return [{
+    uri,
+    ...(typeof name === "string" ? { name } : {}),
+    ...(typeof description === "string" ? { description } : {}),
+    ...(typeof mimeType === "string" ? { mime_type: mimeType } : {}),
+    ...(typeof size === "number" ? { size } : {}),
+    ...(isRecord(annotations) ? { annotations: wireAnnotations(annotations) } : {}),
+    ...(isRecord(_meta) ? { _meta } : {})
+  }]
+}
+
+const wireAnnotations = ({ lastModified, ...rest }: Readonly<Record<string, unknown>>) =>
+  lastModified === undefined ? rest : { ...rest, last_modified: lastModified }
