@@ -17,13 +17,9 @@ export type Carrier =
   | "tool result"
   /** Before there is a connection: in the body of an HTTP 400, or in the refusal of the namespace. */
   | "handshake"
-  /** It does not travel: the library makes it. */
-  | "local"
 
 /** Whether the same request may have another end when it is made again. */
 export type Repeat =
-  /** Yes, and nothing has to change before. */
-  | "at once"
   /** Yes, after a while. */
   | "later"
   /** No, until what is wrong has been changed. */
@@ -35,7 +31,8 @@ export type Repeat =
 export interface ErrorEntry {
   readonly meaning: string
   readonly origin: ReadonlyArray<Origin>
-  readonly carrier: ReadonlyArray<Carrier>
+  /** Absent for what does not travel. */
+  readonly carrier?: ReadonlyArray<Carrier>
   readonly repeat: Repeat
   /** What to do. */
   readonly remedy: string
@@ -74,7 +71,7 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
     meaning: "The payload does not fit the event: a key is missing or has the wrong type, a request id is already in " +
       "use, or the handshake carried no version that can be read.",
     origin: ["Server", "Computer", "this side"],
-    carrier: ["acknowledgement", "handshake", "local"],
+    carrier: ["acknowledgement", "handshake"],
     repeat: "after a change",
     remedy: "The message names the key. From a program of your own: correct the payload. From a library: its version " +
       "does not fit the peer's.",
@@ -295,7 +292,6 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   RoomNotFound: {
     meaning: "Reserved: offices come into being when somebody joins.",
     origin: ["nobody"],
-    carrier: ["acknowledgement"],
     repeat: "after a change",
     remedy: "Whoever sends it breaks the protocol; report it to the peer's author.",
     page: "room-model"
@@ -319,7 +315,6 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   NameConflict: {
     meaning: "Reserved: a name that is taken is answered with 4101.",
     origin: ["nobody"],
-    carrier: ["acknowledgement"],
     repeat: "later",
     remedy: "Whoever sends it breaks the protocol; this package treats it like a taken seat.",
     page: "room-model"
@@ -342,7 +337,6 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   NotConnected: {
     meaning: "There is no connection to the Server, so nothing was sent.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "later",
     remedy:
       "At the start: check the URL and that the Server runs. Afterwards: the connection comes back by itself; call " +
@@ -351,7 +345,6 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   ConnectionLost: {
     meaning: "The connection went away during a call.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a look",
     remedy: "Nothing is repeated by itself. Find out what happened before calling a tool again that changes something.",
     kindField: "outcome",
@@ -363,28 +356,24 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   CallTimeout: {
     meaning: "No answer came within this side's own deadline.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a look",
     remedy: "The peer may be busy, gone, or not know the event. A tool call ends with the outcome `TimedOut` instead."
   },
   UnsupportedByPeer: {
     meaning: "The peer answered with nothing, as one does that does not know the event.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a change",
     remedy: "Look up in `docs/events.md` since when the event exists; use a newer version of the peer, or do without."
   },
   InvalidResponse: {
     meaning: "The peer answered with something that the event does not allow.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a look",
     remedy: "The message says what was expected. Report it to the author of the peer."
   },
   PayloadTooLarge: {
     meaning: "The message is larger than the Server takes. It was not sent, and the connection lives.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a change",
     remedy: "Send less, upload it as a file (`agent.upload`) and pass the path, or start the Server with a larger " +
       "`--max-payload`."
@@ -392,7 +381,6 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   BlobTransferFailed: {
     meaning: "Bytes could not be carried whole, as this side found out.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a look",
     remedy: "Depends on the problem.",
     kindField: "problem",
@@ -408,7 +396,6 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   AuthenticationRejected: {
     meaning: "The Server refused the handshake, or there were no credentials to show.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a change",
     remedy:
       "Give the Server's key: `--api-key`, `SMCP_API_KEY`, or `apiKey` in a program. The Server's log has a line " +
@@ -418,21 +405,18 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
     meaning:
       "The Server did not let the session into the office and said why in words only, as revisions up to 0.4 do.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "later",
     remedy: "Mostly a taken seat or name, see 4101: end the one who sits there, or choose another name or office."
   },
   ListenFailed: {
     meaning: "The Server cannot listen on this address.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a change",
     remedy: "The message says why: choose another `--port` (0 takes a free one) or `--host`."
   },
   ConfigInvalid: {
     meaning: "A setting or a config file is missing or wrong.",
     origin: ["this side"],
-    carrier: ["local"],
     repeat: "after a change",
     remedy: "The message says which one, and how to mend it."
   }

@@ -44,6 +44,7 @@ export interface Revision {
   readonly hasGetConfigRelay: boolean
   readonly hasGetResources: boolean
   readonly hasSkills: boolean
+  /** Whether the answer to `client:get_skills` carries `tags`. */
   readonly hasSkillTags: boolean
   readonly hasGetBlob: boolean
   readonly hasPutBlob: boolean
