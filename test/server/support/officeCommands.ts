@@ -6,6 +6,9 @@ import * as Schema from "effect/Schema"
 /** How many peers there are. */
 export const SLOTS = 5
 
+/** Which of the Server's revisions a peer speaks, counted from the newest and on from the first again. */
+const Speaks = Schema.Literals([0, 1, 2])
+
 const Slot = Schema.Literals([0, 1, 2, 3, 4])
 const Role = Schema.Literals(["agent", "computer"])
 const Name = Schema.Literals(["x", "y", "z"])
@@ -51,7 +54,7 @@ export const Command = Schema.Union([
   Schema.TaggedStruct("JoinBoth", { ...Join, other: Slot, otherName: Name }),
   Schema.TaggedStruct("JoinMalformed", { slot: Slot, aimed, missing: Schema.Literals(["role", "name", "office_id"]) }),
   Schema.TaggedStruct("Leave", { slot: Slot, aimed, office: OfficeId, acked: Acked }),
-  Schema.TaggedStruct("Connect", { slot: Slot, aimed }),
+  Schema.TaggedStruct("Connect", { slot: Slot, aimed, speaks: Speaks }),
   Schema.TaggedStruct("Disconnect", { slot: Slot, aimed, how: Schema.Literals(["closes", "is lost"]) }),
   Schema.TaggedStruct("List", { slot: Slot, aimed, office: OfficeId }),
   CallCommand,
@@ -67,3 +70,4 @@ export type Command = typeof Command.Type
 export type Slot = typeof Slot.Type
 export type Role = typeof Role.Type
 export type Name = typeof Name.Type
+export type OfficeId = typeof OfficeId.Type

@@ -2,9 +2,9 @@
  * Runs commands against the real Server and compares what it shows with what
  * the model of the rules expects, after every step.
  */
-import { Arbitrary, Cause, Deferred, Effect, Exit, type Fiber } from "effect"
+import { Arbitrary, Array as Arr, Cause, Deferred, Effect, Exit, type Fiber } from "effect"
 import { isDeepStrictEqual } from "node:util"
-import type * as Revision from "../../../src/protocol/Revision.ts"
+import { revisions } from "../../../src/protocol/Revision.ts"
 import * as officeCommands from "./officeCommands.ts"
 import * as rules from "./officeRules.ts"
 import { clientPayload, type Heard, type OfficeServer, type Options, type Peer, start } from "./officeServer.ts"
@@ -31,24 +31,34 @@ export interface Tally {
 
 export const newTally = (): Tally => ({ steps: 0, labels: new Map() })
 
+/** The revisions of the Server, and with them those of its peers; the newest first. */
+export type Spoken = readonly [rules.Speaks, ...ReadonlyArray<rules.Speaks>]
+
 /** Fails with the first difference between the Server and the model. */
 export const follow = Effect.fnUntraced(function*(
-  revision: Revision.Revision,
+  spoken: Spoken,
   sequence: ReadonlyArray<officeCommands.Command>,
   options: Options = {},
   tally: Tally = newTally()
 ) {
-  const office = yield* start({ ...options, revisions: [revision] })
+  const office = yield* start({ ...options, revisions: Arr.map(spoken, (id) => revisions[id]) })
   const peers: Array<Peer | undefined> = []
-  for (let slot = 0; slot < officeCommands.SLOTS; slot++) peers.push(yield* connect(office, slot))
-  let state = rules.initial(peers.map((peer) => peer!.sid))
+  const sessions: Array<rules.Session> = []
+  for (let slot = 0; slot < officeCommands.SLOTS; slot++) {
+    // in pairs, so that there are peers that can meet
+    const speaks = rules.speaksOf(spoken, Math.floor(slot / 2))
+    const peer = yield* connect(office, slot, speaks)
+    peers.push(peer)
+    sessions.push({ sid: peer.sid, speaks })
+  }
+  let state = rules.initial(sessions)
   for (const given of sequence) {
     const command = rules.aim(state, given)
     const before = [...peers]
-    const acks = yield* perform(office, peers, state, command)
+    const acks = yield* perform(office, peers, state, command, spoken)
     yield* office.hub.settled
     const actual = { ...show(peers, before, acks), members: yield* seated(office, state, peers) }
-    const outcomes = rules.step(rules.rulesOf[revision.id as "0.4" | "0.5"], state, command, revision.version)
+    const outcomes = rules.step(state, command, spoken)
       .map((outcome) => ({ outcome, after: withSids(outcome.state, peers) }))
     const expected = outcomes.map(({ after, outcome }) => ({ ...shown(outcome), members: expectedSeats(after) }))
     const index = expected.findIndex((one) => isDeepStrictEqual(one, actual))
@@ -62,11 +72,11 @@ export const follow = Effect.fnUntraced(function*(
 })
 
 /** {@link follow} as a property: every failure is one that shrinks. */
-export const property = (revision: Revision.Revision, options?: Options, tally?: Tally) =>
+export const property = (spoken: Spoken, options?: Options, tally?: Tally) =>
 (
   sequence: ReadonlyArray<officeCommands.Command>
 ) =>
-  Effect.scoped(follow(revision, sequence, options, tally)).pipe(
+  Effect.scoped(follow(spoken, sequence, options, tally)).pipe(
     Effect.catchDefect((defect) => Effect.fail(Cause.pretty(Cause.die(defect))))
   )
 
@@ -74,8 +84,8 @@ export const property = (revision: Revision.Revision, options?: Options, tally?:
 // Internal
 // -----------------------------------------------------------------------------
 
-const connect = (office: OfficeServer, slot: number) =>
-  Effect.map(office.connect(), (peer) => {
+const connect = (office: OfficeServer, slot: number, speaks: rules.Speaks) =>
+  Effect.map(office.connect({ version: (rules.rulesOf[speaks] as rules.Rules).version ?? "" }), (peer) => {
     peer.answer = (event) => Effect.succeed(rules.echo(slot, event))
     return peer
   })
@@ -87,7 +97,8 @@ const perform = Effect.fnUntraced(function*(
   office: OfficeServer,
   peers: Array<Peer | undefined>,
   state: rules.State,
-  command: officeCommands.Command
+  command: officeCommands.Command,
+  spoken: Spoken
 ) {
   const acks: Pending = new Map()
   const { slot } = command
@@ -95,7 +106,7 @@ const perform = Effect.fnUntraced(function*(
   if (command._tag === "Connect") {
     if (peer !== undefined) yield* peer.lose
     yield* office.hub.settled
-    peers[slot] = yield* connect(office, slot)
+    peers[slot] = yield* connect(office, slot, rules.speaksOf(spoken, command.speaks))
     return acks
   }
   if (peer === undefined) return acks
@@ -227,6 +238,13 @@ const ackOf = (fiber: Fiber.Fiber<rules.Ack, unknown>, sids: ReadonlyArray<strin
   if (first === false) return [false, text(second), ...exit.value.slice(2)]
   if (typeof first === "object" && first !== null && "code" in first && "message" in first) {
     return [{ ...first, message: text(first.message) }, ...exit.value.slice(1)]
+  }
+  if (typeof first === "object" && first !== null && "content" in first) {
+    const content = (first.content as ReadonlyArray<{ readonly text: string }>).map((part) => ({
+      ...part,
+      text: text(part.text)
+    }))
+    return [{ ...first, content }, ...exit.value.slice(1)]
   }
   return exit.value
 }

@@ -2,11 +2,15 @@
  * Servers that break one rule each: what the model test must be able to see.
  */
 import { Effect } from "effect"
+import { revisions } from "../../../src/protocol/Revision.ts"
+import * as SmcpError from "../../../src/protocol/SmcpError.ts"
+import * as WireError from "../../../src/protocol/WireError.ts"
 import type { Connection } from "../../../src/transport/ServerTransport.ts"
+import type { Spoken } from "./officeModel.ts"
 import type { Options } from "./officeServer.ts"
 
 export interface Mutant {
-  readonly revision: "0.4" | "0.5"
+  readonly spoken: Spoken
   readonly rule: string
   readonly options: Options
 }
@@ -14,14 +18,16 @@ export interface Mutant {
 type WrapStore = NonNullable<Options["wrapStore"]>
 type WrapTransport = NonNullable<Options["wrapTransport"]>
 
-const store = (rule: string, wrapStore: WrapStore, revision: Mutant["revision"] = "0.4"): Mutant => ({
-  revision,
+const several: Spoken = ["0.5", "0.4", "0.1"]
+
+const store = (rule: string, wrapStore: WrapStore, spoken: Spoken = ["0.4"]): Mutant => ({
+  spoken,
   rule,
   options: { wrapStore }
 })
 
-const transport = (rule: string, wrapTransport: WrapTransport): Mutant => ({
-  revision: "0.4",
+const transport = (rule: string, wrapTransport: WrapTransport, spoken: Spoken = ["0.4"]): Mutant => ({
+  spoken,
   rule,
   options: { wrapTransport }
 })
@@ -46,7 +52,30 @@ export const mutants: ReadonlyArray<Mutant> = [
   store("an office has one seat for a Computer", (inner) => ({
     ...inner,
     open: (sid, revision, version) => inner.open(sid, { ...revision, computersPerOffice: Infinity }, version)
-  }), "0.5"),
+  }), ["0.5"]),
+  store("the members of an office speak one revision", (inner) => ({
+    ...inner,
+    open: (sid, revision, version) => inner.open(sid, { ...revision, id: "0.4" }, version)
+  }), several),
+  store("an empty office is open to every revision", (inner) => {
+    const spokenIn = new Map<string, string>()
+    return {
+      ...inner,
+      enter: Effect.fnUntraced(function*(sid, request) {
+        const own = (yield* inner.get(sid))!.revision.id
+        const known = spokenIn.get(request.office_id)
+        if (known !== undefined && known !== own) return yield* Effect.fail(SmcpError.make(new WireError.Forbidden({})))
+        const entered = yield* inner.enter(sid, request)
+        spokenIn.set(request.office_id, own)
+        return entered
+      })
+    }
+  }, several),
+  transport(
+    "a peer is answered in its own revision",
+    (inner) => withConnections((connection) => ({ ...connection, revision: revisions["0.5"] }))(inner),
+    several
+  ),
   store("a refused Computer stays where it is", (inner) => ({
     ...inner,
     enter: Effect.fnUntraced(function*(sid, request) {

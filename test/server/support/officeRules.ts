@@ -3,22 +3,43 @@
  * acknowledged and who hears of it (specification, room model). It shares no
  * code with the Server.
  */
-import { type Command, type Name, type Role, type Slot } from "./officeCommands.ts"
+import type { Command, Name, OfficeId, Role, Slot } from "./officeCommands.ts"
 
 /** What the model has to know about a revision. */
 export interface Rules {
+  /** What is announced at the handshake. */
+  readonly version?: string
   readonly acks: "tuple" | "flat"
+  readonly toolCalls: "flat" | "result"
   readonly computers: number
+  /** Events that do not exist yet. */
+  readonly lacks: ReadonlyArray<string>
 }
 
 export const rulesOf = {
-  "0.4": { acks: "tuple", computers: Infinity },
-  "0.5": { acks: "flat", computers: 1 }
+  "0.1": {
+    acks: "tuple",
+    toolCalls: "result",
+    computers: Infinity,
+    lacks: [
+      "client:get_config",
+      "client:get_resources",
+      "client:get_skills",
+      "client:get_skill",
+      "client:get_blob",
+      "client:put_blob",
+      "server:update_skills"
+    ]
+  },
+  "0.4": { version: "0.4.0", acks: "tuple", toolCalls: "flat", computers: Infinity, lacks: [] },
+  "0.5": { version: "0.5.0", acks: "flat", toolCalls: "flat", computers: 1, lacks: [] }
 } as const satisfies Record<string, Rules>
+export type Speaks = keyof typeof rulesOf
 
 /** A connected peer. */
 export interface Session {
   readonly sid: string
+  readonly speaks: Speaks
   readonly role?: Role
   readonly name?: string
   readonly office?: string
@@ -51,8 +72,9 @@ export interface Outcome extends Shown {
   readonly label: string
 }
 
-export const initial = (sids: ReadonlyArray<string>): State => ({ sessions: sids.map((sid) => ({ sid })), seats: [] })
+export const initial = (sessions: ReadonlyArray<Session>): State => ({ sessions, seats: [] })
 
+const rulesFor = (session: Session): Rules => rulesOf[session.speaks]
 const nothing = { acks: {}, heard: {} }
 const ok = (rules: Rules): Ack => rules.acks === "tuple" ? [true, null] : []
 
@@ -64,6 +86,13 @@ export const flat = (code: number, details?: object): Ack => [{
 }]
 const refused = (rules: Rules, code: number, details?: object): Ack =>
   rules.acks === "tuple" ? [false, TEXT] : flat(code, details)
+
+const toolCallRefused = (rules: Rules, ack: Ack): Ack => {
+  if (rules.toolCalls === "flat") return ack
+  const { code } = ack[0] as { readonly code: number }
+  const content = [{ type: "text", text: TEXT }]
+  return [{ meta: { error_code: code }, content, structuredContent: null, isError: true }]
+}
 
 const officeOf = (state: State, office: string) => (office === "sid" ? state.sessions[0]?.sid ?? "sid" : office)
 
@@ -101,8 +130,15 @@ export const aim = (state: State, command: Command): Command => {
     case "JoinBoth":
     case "JoinMalformed": {
       const slot = pick((session) => session !== undefined)
-      const { name, role } = state.sessions[slot] ?? {}
-      return { ...command, slot, ...(role && { role }), ...(name && { name: name as Name }) }
+      const { name, role, speaks } = state.sessions[slot] ?? {}
+      const aimedAt = { ...command, slot, ...(role && { role }), ...(name && { name: name as Name }) }
+      if (!("office" in aimedAt)) return aimedAt
+      // of the offices that the peer may enter, one where others sit
+      const others = (office: OfficeId) => members(state, officeOf(state, office)).filter((other) => other !== slot)
+      const open = ([aimedAt.office, "R1", "R2", "sid"] as const).filter((office) =>
+        others(office).every((other) => state.sessions[other]!.speaks === speaks)
+      )
+      return { ...aimedAt, office: open.find((office) => others(office).length > 0) ?? open[0] ?? aimedAt.office }
     }
     case "Call":
     case "CallOfOneThatGoes":
@@ -164,10 +200,11 @@ interface JoinRequest {
   readonly office: string
 }
 
-const join = (rules: Rules, state: State, request: JoinRequest) => {
+const join = (state: State, request: JoinRequest) => {
   const { name, role, slot } = request
   const office = officeOf(state, request.office)
   const session = state.sessions[slot]!
+  const rules = rulesFor(session)
   const no = (code: number, details?: object, label = `join ${code}`) => ({
     state,
     heard: {},
@@ -180,17 +217,23 @@ const join = (rules: Rules, state: State, request: JoinRequest) => {
   }
   if (session.office !== undefined && session.name !== name) return no(403, undefined, "join 403 name")
   if (role === "agent" && session.office !== undefined) return no(4106, { office_id: session.office })
-  const rivals = members(state, office).map((other) => state.sessions[other]!).filter((other) => other.role === role)
+  const others = members(state, office).map((other) => state.sessions[other]!)
+  if (others.some(({ speaks }) => speaks !== session.speaks)) return no(403, undefined, "join 403 revision")
+  const rivals = others.filter((other) => other.role === role)
   if (rivals.length >= (role === "agent" ? 1 : rules.computers)) return no(4101, { office_id: office, role })
   if (rivals.some((rival) => rival.name === name)) return no(4101, { office_id: office, role }, "join name taken")
   const left = vacate(state, slot)
-  const seated: Session = { sid: session.sid, role, name, office }
+  const seated: Session = { sid: session.sid, speaks: session.speaks, role, name, office }
   const after = set(left.state, slot, seated, [...left.state.seats, slot])
   return {
     state: after,
     heard: merge(left.heard, tell(after, seated, slot, "notify:enter_office", membership(seated))),
     ack: ok(rules),
-    label: session.office === undefined ? "join" : "switch"
+    label: session.office !== undefined
+      ? "switch"
+      : others.length > 0
+      ? `join others of ${session.speaks}`
+      : "join"
   }
 }
 
@@ -205,48 +248,58 @@ const route = (state: State, slot: number, computer: string): { readonly target:
   return target === undefined ? { ack: flat(404, { computer_name: computer }) } : { target }
 }
 
-const refusal = (ack: Ack): string => String((ack[0] as { readonly code?: number }).code ?? "ok")
+const refusal = (ack: Ack): string => {
+  const { code, meta } = ack[0] as { readonly code?: number; readonly meta?: { readonly error_code: number } }
+  return meta === undefined ? String(code ?? "ok") : `${meta.error_code} result`
+}
 
 /** How a Computer of these tests answers. */
 export const echo = (slot: number, event: string): Ack => [{ from: slot, event }, "second", null]
 
-const listed = (state: State, office: string, version: string) => ({
+const listed = (state: State, office: string) => ({
   sessions: members(state, office).map((slot) => {
-    const { name, role, sid } = state.sessions[slot]!
-    return { sid, name, role, office_id: office, a2c_version: version }
+    const session = state.sessions[slot]!
+    const { name, role, sid } = session
+    const { version } = rulesFor(session)
+    return { sid, name, role, office_id: office, ...(version && { a2c_version: version }) }
   }),
   req_id: "list"
 })
 
+/** What a peer speaks that chooses by number. */
+export const speaksOf = (spoken: ReadonlyArray<Speaks>, choice: number): Speaks => spoken[choice % spoken.length]!
+
 /** Everything that may follow a command: one outcome, or one for each order of what happens at once. */
-export const step = (rules: Rules, state: State, command: Command, version: string): ReadonlyArray<Outcome> => {
+export const step = (state: State, command: Command, spoken: ReadonlyArray<Speaks>): ReadonlyArray<Outcome> => {
   const { slot } = command
   const session = state.sessions[slot]
+  const connected = command._tag === "Connect" ? { sid: "?", speaks: speaksOf(spoken, command.speaks) } : undefined
   if (session === undefined) {
-    return command._tag === "Connect"
-      ? [{ ...nothing, state: set(state, slot, { sid: "?" }), label: "connect" }]
-      : [{ ...nothing, state, label: "nobody there" }]
+    return connected === undefined
+      ? [{ ...nothing, state, label: "nobody there" }]
+      : [{ ...nothing, state: set(state, slot, connected), label: "connect" }]
   }
+  const rules = rulesFor(session)
   const acked = (ack: Ack): Shown["acks"] => "acked" in command && !command.acked ? {} : { [slot]: ack }
   switch (command._tag) {
     case "Connect":
       return [{ ...nothing, ...disconnect(state, slot), label: "reconnect" }].map((outcome) => ({
         ...outcome,
-        state: set(outcome.state, slot, { sid: "?" })
+        state: set(outcome.state, slot, connected)
       }))
     case "Disconnect":
       return [{ ...nothing, ...disconnect(state, slot), label: "disconnect" }]
     case "Join": {
-      const joined = join(rules, state, command)
+      const joined = join(state, command)
       return [{ ...joined, acks: acked(joined.ack) }]
     }
     case "JoinAgain": {
       const { name = "x", office = "R1", role = "computer" } = session
-      const joined = join(rules, state, { slot, role, name, office })
+      const joined = join(state, { slot, role, name, office })
       return [{ ...joined, acks: acked(joined.ack) }]
     }
     case "JoinBoth":
-      return joinBoth(rules, state, command)
+      return joinBoth(state, command)
     case "JoinMalformed":
       return [{ ...nothing, state, acks: { [slot]: refused(rules, 400) }, label: "join 400" }]
     case "Leave": {
@@ -263,7 +316,7 @@ export const step = (rules: Rules, state: State, command: Command, version: stri
       const ack = session.office === undefined
         ? flat(4103)
         : session.office === office
-        ? [listed(state, office, version)]
+        ? [listed(state, office)]
         : flat(4104, { office_id: office })
       return [{ ...nothing, state, acks: { [slot]: ack }, label: `list ${refusal(ack)}` }]
     }
@@ -273,7 +326,8 @@ export const step = (rules: Rules, state: State, command: Command, version: stri
       return [call(state, command)]
     case "Update": {
       const event = `notify:update_${command.what}`
-      const heard = session.office !== undefined && session.role === "computer"
+      const exists = !rules.lacks.includes(`server:update_${command.what}`)
+      const heard = exists && session.office !== undefined && session.role === "computer"
         ? tell(state, session, slot, event, { computer: session.name })
         : {}
       return [{ state, acks: acked([]), heard, label: Object.keys(heard).length > 0 ? "update" : "update unheard" }]
@@ -288,7 +342,6 @@ export const step = (rules: Rules, state: State, command: Command, version: stri
 }
 
 const joinBoth = (
-  rules: Rules,
   state: State,
   command: Command & { readonly _tag: "JoinBoth" }
 ): ReadonlyArray<Outcome> => {
@@ -296,12 +349,12 @@ const joinBoth = (
   const one: JoinRequest = command
   const two: JoinRequest = { ...command, slot: other, name: otherName }
   if (other === slot || state.sessions[other] === undefined) {
-    const joined = join(rules, state, one)
+    const joined = join(state, one)
     return [{ ...joined, acks: { [slot]: joined.ack } }]
   }
   return [[one, two] as const, [two, one] as const].map(([first, second]) => {
-    const earlier = join(rules, state, first)
-    const later = join(rules, earlier.state, second)
+    const earlier = join(state, first)
+    const later = join(earlier.state, second)
     return {
       state: later.state,
       acks: { [first.slot]: earlier.ack, [second.slot]: later.ack },
@@ -316,8 +369,13 @@ const call = (
   command: Command & { readonly _tag: "Call" | "CallOfOneThatGoes" | "CallByOneThatGoes" }
 ): Outcome => {
   const { computer, event, slot } = command
+  const rules = rulesFor(state.sessions[slot]!)
+  if (rules.lacks.includes(event)) return { ...nothing, state, acks: { [slot]: [] }, label: "call, no such event" }
   const way = route(state, slot, computer)
-  if ("ack" in way) return { ...nothing, state, acks: { [slot]: way.ack }, label: `call ${refusal(way.ack)}` }
+  if ("ack" in way) {
+    const ack = event === "client:tool_call" ? toolCallRefused(rules, way.ack) : way.ack
+    return { ...nothing, state, acks: { [slot]: ack }, label: `call ${refusal(ack)}` }
+  }
   const { target } = way
   const routed = { routed: target }
   switch (command._tag) {
@@ -325,7 +383,8 @@ const call = (
       return { ...nothing, ...routed, state, acks: { [slot]: echo(target, event) }, label: "call" }
     case "CallOfOneThatGoes": {
       const left = command.how === "leaves" ? vacate(state, target) : disconnect(state, target)
-      const ack = flat(404, { computer_name: computer })
+      const notFound = flat(404, { computer_name: computer })
+      const ack = event === "client:tool_call" ? toolCallRefused(rules, notFound) : notFound
       const cancel = command.how === "leaves" && event === "client:tool_call" ? cancelled(state, slot, target) : {}
       return {
         ...left,
