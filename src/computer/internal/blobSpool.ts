@@ -27,7 +27,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Base64 from "./base64.ts"
 import { KEY_BYTES } from "./blobHandle.ts"
-import { attempt, attemptExisting, attemptQuietly, FileFailure, withFile } from "./files.ts"
+import { attempt, attemptExisting, attemptQuietly, FileFailure, makeDirectory, withFile } from "./files.ts"
 
 export interface SpoolOptions {
   /** Where the bytes are kept; `undefined` for a temporary directory that ends with the scope. */
@@ -101,14 +101,17 @@ export const makeSpool = Effect.fnUntraced(function*(options: SpoolOptions): Eff
   const enter = (create: boolean): Effect.Effect<Home | undefined, FileFailure> =>
     Effect.suspend(() => {
       if (home !== undefined) return Effect.succeed(home)
-      return openHome(options.directory, create).pipe(
+      const opened = openHome(options.directory, create).pipe(
         Effect.tap((opened) =>
           Effect.sync(() => {
             home = opened
           })
-        ),
-        Effect.tap((opened) => opened === undefined ? Effect.void : collect(opened, limits, 0)),
-        Effect.uninterruptible
+        )
+      )
+      return Effect.tap(
+        // a temporary directory must be known before anything else happens
+        options.directory === undefined ? Effect.uninterruptible(opened) : opened,
+        (opened) => opened === undefined ? Effect.void : collect(opened, limits, 0)
       )
     })
 
@@ -164,10 +167,11 @@ export const makeSpool = Effect.fnUntraced(function*(options: SpoolOptions): Eff
     write: Effect.fnUntraced(function*(text, size) {
       if (size > limits.volume) return yield* Effect.fail(new FileFailure({ code: "ENOSPC" }))
       const { current, key } = yield* lock.withPermit(Effect.gen(function*() {
-        const current = yield* Effect.flatMap(enter(true), Effect.fromNullishOr).pipe(Effect.orDie)
+        const current = yield* enter(true)
+        if (current === undefined) return yield* Effect.fail(new FileFailure({ code: "ENOENT" }))
         yield* collect(current, limits, size)
         // somebody may have tidied up in the meantime
-        yield* attempt(() => mkdir(current.path, { recursive: true, mode: 0o700 }))
+        yield* makeDirectory(current.path)
         const key = current.key ?? (yield* keyIn(current.path))
         current.key = key
         return { current, key }
@@ -194,7 +198,7 @@ const openHome = Effect.fnUntraced(function*(
     const path = yield* attempt(() => mkdtemp(join(tmpdir(), "a2c-smcp-spool-")))
     return { path, key: randomBytes(KEY_BYTES), files: new Map(), total: 0, seen: new Map() }
   }
-  if (create) yield* attempt(() => mkdir(directory, { recursive: true, mode: 0o700 }))
+  if (create) yield* makeDirectory(directory)
   const path = yield* attemptExisting(() => realpath(directory))
   if (path === undefined) return undefined
   const files = yield* keptIn(path)
@@ -256,8 +260,11 @@ const keyIn = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Uint8A
   if (there !== undefined) return there
   const key = randomBytes(KEY_BYTES)
   const part = join(path, `${randomUUID()}.tmp`)
-  yield* attempt(() => writeFile(part, key, { flag: "wx", mode: 0o600 }))
-  yield* attempt(() => rename(part, join(path, KEY_FILE)))
+  yield* attempt(() => writeFile(part, key, { flag: "wx", mode: 0o600 })).pipe(
+    Effect.andThen(attempt(() => rename(part, join(path, KEY_FILE)))),
+    Effect.ensuring(attemptQuietly(() => rm(part, { force: true }))),
+    Effect.uninterruptible
+  )
   return key
 })
 

@@ -4,7 +4,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { FileHandle } from "node:fs/promises"
-import { open } from "node:fs/promises"
+import { mkdir, open } from "node:fs/promises"
+import { dirname } from "node:path"
 
 /** A file operation failed. Holds no path: what it says may be told to a peer. */
 export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure", {
@@ -15,7 +16,7 @@ export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure"
     switch (this.code) {
       case "ENOSPC":
       case "EDQUOT":
-        return "the disk is full"
+        return "there is no room left"
       case "EACCES":
       case "EPERM":
       case "EROFS":
@@ -36,6 +37,21 @@ export const attemptQuietly = (run: () => Promise<unknown>): Effect.Effect<void>
 /** As {@link attempt}, with `undefined` for what does not exist. */
 export const attemptExisting = <A>(run: () => Promise<A>): Effect.Effect<A | undefined, FileFailure> =>
   Effect.catchIf(attempt(run), ({ code }) => code === "ENOENT", () => Effect.undefined)
+
+/**
+ * Makes a directory and those above it, readable by the owner only; one that exists stays as it is. Node's own recursion
+ * never ends where a directory refuses to hold others (`/proc`).
+ */
+export const makeDirectory = (path: string): Effect.Effect<void, FileFailure> => {
+  const make = attempt(() => mkdir(path, { mode: 0o700 }))
+  return Effect.catchIf(
+    make,
+    ({ code }) => code === "ENOENT" && dirname(path) !== path,
+    () => Effect.andThen(makeDirectory(dirname(path)), make)
+  ).pipe(
+    Effect.catchIf(({ code }) => code === "EEXIST", () => Effect.void)
+  )
+}
 
 /** Opens a file for as long as it is used. */
 export const withFile = <A, E, R>(

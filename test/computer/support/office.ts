@@ -9,7 +9,7 @@ import * as Revision from "../../../src/protocol/Revision.ts"
 import * as MemoryTransport from "../../../src/transport/MemoryTransport.ts"
 import type * as ServerTransport from "../../../src/transport/ServerTransport.ts"
 import { rawServer, type Received } from "./mcpClients.ts"
-import { connectTo, type ToolServer } from "./memoryServers.ts"
+import { type Connectable, connectTo } from "./memoryServers.ts"
 
 /** How the Server answers a join; by default it says yes. */
 export type OnJoin = (office: Office) => Effect.Effect<ReadonlyArray<unknown>>
@@ -73,7 +73,9 @@ export const makeOffice = Effect.fnUntraced(function*(revision: Revision.Revisio
 
 /** What differs from the defaults; `loud` leaves its log to the test's logger. */
 export type ComputerOptions = Partial<
-  Computer.SeatOptions & Omit<McpManager.McpManagerOptions, "servers"> & { readonly loud: boolean }
+  Computer.SeatOptions & Computer.TransferOptions & Omit<McpManager.McpManagerOptions, "servers"> & {
+    readonly loud: boolean
+  }
 >
 
 /** Nothing is logged. */
@@ -124,7 +126,7 @@ export const build = Effect.fnUntraced(function*(
 
 /** A Computer in its office, with servers of this process. */
 export const withServers = Effect.fnUntraced(function*(
-  servers: Readonly<Record<string, ToolServer>>,
+  servers: Readonly<Record<string, Connectable>>,
   options: { readonly config?: object; readonly computer?: ComputerOptions } = {}
 ) {
   const office = yield* makeOffice()
