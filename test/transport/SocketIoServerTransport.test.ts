@@ -79,6 +79,65 @@ describe("the version gate", () => {
       }).pipe(Effect.provide(layerOpenServer())))
   }
 
+  const several = layerOpenServer({
+    revisions: [Revision.revisions["0.1"], Revision.revisions["0.5"], Revision.revisions["0.4"]]
+  })
+
+  it.live("names the range and the versions in it when there are several", () =>
+    Effect.gen(function*() {
+      const url = yield* serverUrl
+      const response = yield* Effect.promise(() => fetch(url + handshakePath("&a2c_version=0.3.0")))
+      assert.strictEqual(response.status, 400)
+      assert.strictEqual(response.headers.get("x-a2c-error-code"), "4008")
+      assert.deepStrictEqual(yield* Effect.promise(() => response.json()), {
+        code: 4008,
+        message: "Protocol version mismatch",
+        server_version: "0.5.0",
+        client_version: "0.3.0",
+        min_supported: "0.1.0",
+        max_supported: "0.5.999",
+        details: { supported_versions: ["0.5.0", "0.4.0", "0.1.2"] }
+      })
+    }).pipe(Effect.provide(several)))
+
+  it.live("gives each session the revision of its own handshake", () =>
+    Effect.gen(function*() {
+      const forms: ReadonlyArray<readonly [query: Record<string, string>, ok: ReadonlyArray<unknown>]> = [
+        [{}, [true, null]],
+        [{ a2c_version: "0.1.0" }, [true, null]],
+        [{ a2c_version: "0.4.0" }, [true, null]],
+        [{ a2c_version: "0.5.0" }, []]
+      ]
+      for (const [query, ok] of forms) {
+        for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
+          const peer = yield* rawPeer({ query, transports })
+          assert.deepStrictEqual(yield* join(peer, "computer", "C", JSON.stringify([query, transports])), ok)
+        }
+      }
+    }).pipe(Effect.provide(several)))
+
+  it.live("reads a query as Engine.IO does, so that nobody gets past it", () =>
+    Effect.gen(function*() {
+      const url = yield* serverUrl
+      const crowd = Array.from({ length: 1500 }, (_, index) => `&k${index}=`).join("")
+      const attempts: ReadonlyArray<readonly [query: string, status: number]> = [
+        // an empty session id is none: this is a handshake
+        ["&sid=", 400],
+        ["&sid=x&sid=", 400],
+        ["&sid=&a2c_version=0.4.0", 200],
+        ["&a2c_version=0.3.0&a2c_version=0.4.0", 200],
+        ["&a2c_version=0.4.0&a2c_version=0.3.0", 400],
+        ["&%61%32c_version=0.4.0", 200],
+        [`${crowd}&a2c_version=0.4.0`, 200],
+        [`${crowd}&sid=x`, 400]
+      ]
+      for (const [query, status] of attempts) {
+        const response = yield* Effect.promise(() => fetch(url + handshakePath(query)))
+        assert.strictEqual(response.status, status, query.slice(-40))
+        yield* Effect.promise(() => response.text())
+      }
+    }).pipe(Effect.provide(layerOpenServer())))
+
   it.live("logs a refused handshake with the reason", () => {
     const lines: Array<string> = []
     const logger = Logger.make(({ message }) => void lines.push(String(message)))

@@ -40,7 +40,8 @@ export interface OfficeServer {
   readonly seated: (
     role: "agent" | "computer",
     name: string,
-    officeId: string
+    officeId: string,
+    options?: ConnectOptions
   ) => Effect.Effect<Peer, SmcpError.SmcpError>
 }
 
@@ -68,8 +69,8 @@ export const start = Effect.fnUntraced(function*(options: Options = {}): Effect.
     hub,
     server,
     connect,
-    seated: Effect.fnUntraced(function*(role, name, officeId) {
-      const peer = yield* connect()
+    seated: Effect.fnUntraced(function*(role, name, officeId, connectOptions) {
+      const peer = yield* connect(connectOptions)
       yield* peer.join(role, name, officeId)
       yield* hub.settled
       peer.heard.length = 0
