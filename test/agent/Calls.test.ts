@@ -7,12 +7,12 @@ import { TestClock } from "effect/testing"
 import * as ToolOutcome from "../../src/agent/ToolOutcome.ts"
 import * as ToolResult from "../../src/protocol/ToolResult.ts"
 import { MemoryHub } from "../../src/transport/internal/memoryHub.ts"
-import { type Args, failure, playedOffice, type Script } from "./support/playedServer.ts"
+import { type Args, failure, type Payload, playedOffice, type Script } from "./support/playedServer.ts"
 
 const call = { computer: "C", tool: "t", timeout: "10 seconds" } as const
 const result = (text: string) => ({ content: [{ type: "text", text }] })
 
-const onCall = (answer: (payload: any) => Args | Effect.Effect<Args>): Script => ({ event, payload }) =>
+const onCall = (answer: (payload: Payload) => Args | Effect.Effect<Args>): Script => ({ event, payload }) =>
   event === "client:tool_call" ? answer(payload) : undefined
 
 /** Calls that the test answers when it wants. */

@@ -13,13 +13,14 @@ import { Socket as ClientSocket } from "socket.io-client"
 import * as Agent from "../../src/agent/Agent.ts"
 import * as ToolOutcome from "../../src/agent/ToolOutcome.ts"
 import { listening } from "../support/httpServer.ts"
+import type { Payload } from "./support/playedServer.ts"
 
 type Ack = (...args: ReadonlyArray<unknown>) => void
 
 const result = (text: string) => ({ content: [{ type: "text", text }] })
 
 /** An Agent at a bare Socket.IO server that does with calls what the test says. */
-const connected = Effect.fnUntraced(function*(onCall: (socket: Socket, payload: any, ack: Ack) => void) {
+const connected = Effect.fnUntraced(function*(onCall: (socket: Socket, payload: Payload, ack: Ack) => void) {
   const { server, url } = yield* listening
   const io = yield* Effect.acquireRelease(
     Effect.sync(() => new Server(server)),
@@ -37,7 +38,7 @@ const connected = Effect.fnUntraced(function*(onCall: (socket: Socket, payload: 
   })
   const connect = vi.spyOn(ClientSocket.prototype, "connect")
   const agent = Context.get(yield* Layer.build(Agent.layer({ url, office: "R", name: "A" })), Agent.Agent)
-  const client = connect.mock.contexts[0] as unknown as { readonly acks: object }
+  const client = connect.mock.contexts[0] as { readonly acks: object }
   connect.mockRestore()
   return { agent, sockets, cancelled, waitingAcks: () => Object.keys(client.acks).length }
 })

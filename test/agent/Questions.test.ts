@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type Args, failure, playedOffice, type Script } from "./support/playedServer.ts"
+import { type Args, failure, type Payload, playedOffice, type Script } from "./support/playedServer.ts"
 
-const answering = (event: string, answer: (payload: any) => Args): Script => (heard) =>
+const answering = (event: string, answer: (payload: Payload) => Args): Script => (heard) =>
   heard.event === event ? answer(heard.payload) : undefined
 
 /** Three pages of two, behind cursors. */

@@ -213,7 +213,7 @@ describe("an Agent among peers of other makes", () => {
       yield* tell(NotifyEvent.UpdateToolList, { computer: null })
       yield* tell(NotifyEvent.EnterOffice, { office_id: "R", computer: "C", agent: null, extra: 1 })
       yield* tell(NotifyEvent.UpdateConfig, { computer: "C", extra: 1 })
-      yield* tell({ ...NotifyEvent.UpdateConfig, name: "notify:something_new" as never }, { computer: "C" })
+      yield* tell({ ...NotifyEvent.UpdateConfig, name: "notify:something_new" }, { computer: "C" })
       yield* tell(NotifyEvent.UpdateDesktop, { computer: "C" })
       yield* tell(NotifyEvent.LeaveOffice, { office_id: "R", computer: "C", agent: null })
       assert.deepStrictEqual((yield* Fiber.join(events)).map(({ _tag, computer }) => `${_tag} ${computer}`), [

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import * as Upload from "../../src/agent/Upload.ts"
-import { type Args, failure, playedOffice, type Script } from "./support/playedServer.ts"
+import { type Args, failure, type Payload, playedOffice, type Script } from "./support/playedServer.ts"
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 const bytesOf = (length: number, seed = 1) => Uint8Array.from({ length }, (_, index) => (index * 31 + seed) % 251)
@@ -18,12 +18,14 @@ const upTo = (maximum: number, minimum = 0) => Schema.Int.check(Schema.isBetween
 const refused = (reason: string): Args => [{ code: 4019, message: "Blob write failed", details: { reason } }]
 
 /** A Computer that keeps to the protocol, unless `answer` has something else to say. */
-const receiver = (answer: (payload: any, count: number) => object | Args | undefined = () => undefined) => {
+const receiver = (
+  answer: (payload: Payload, count: number) => Readonly<Record<string, unknown>> | Args | undefined = () => undefined
+) => {
   const landed: Array<{ readonly name: string | undefined; readonly bytes: Uint8Array }> = []
-  const sessions = new Map<string, { readonly declared: any; received: Buffer }>()
+  const sessions = new Map<string, { readonly declared: Payload; received: Buffer }>()
   let count = 0
   let lastId = 0
-  const accept = (payload: any): object => {
+  const accept = (payload: Payload): object => {
     const first = payload.upload_id === undefined
     const id = first ? `u${++lastId}` : payload.upload_id
     if (first) {
@@ -49,11 +51,12 @@ const receiver = (answer: (payload: any, count: number) => object | Args | undef
   const script: Script = ({ event, payload }) => {
     if (event !== "client:put_blob") return undefined
     const given = answer(payload, count++)
-    if (Array.isArray(given)) return given
-    return [{ ...accept(payload), ...given }]
+    return isArgs(given) ? given : [{ ...accept(payload), ...given }]
   }
   return { script, landed }
 }
+
+const isArgs = (given: object | undefined): given is Args => Array.isArray(given)
 
 const inPieces = (bytes: Uint8Array, size: number) =>
   Stream.fromIterable(
@@ -199,7 +202,7 @@ describe("an upload", () => {
       assert.isBelow(all("client:put_blob").length, 20)
     }))
 
-  const late = (reason: string, times: number) => (payload: any, count: number) =>
+  const late = (reason: string, times: number) => (payload: Payload, count: number) =>
     payload.upload_id !== undefined && count <= times * 2 - 1 ? refused(reason) : undefined
 
   const reactions: ReadonlyArray<

@@ -13,7 +13,7 @@ import type { SmcpError } from "../../protocol/SmcpError.ts"
 import * as ToolResult from "../../protocol/ToolResult.ts"
 import { exitCodes } from "./exitCodes.ts"
 import { Failure, oneLine } from "./failure.ts"
-import { print, printable, printJson, say } from "./output.ts"
+import { printForeign, printJson, say } from "./output.ts"
 import { resultText } from "./resultText.ts"
 import { signalMeans } from "./signals.ts"
 import { whileWaiting } from "./waiting.ts"
@@ -77,7 +77,12 @@ const show = Effect.fnUntraced(function*(outcome: ToolOutcome, options: CallOpti
   // What the Computer says in the tool's place is the error line.
   else if (outcome._tag === "Ok" || isOfTool(outcome)) {
     const text = resultText(result)
-    if (text !== "") yield* print(process.stdout.isTTY ? printable(text) : text)
+    if (text !== "") yield* printForeign(text)
+  }
+  for (const { error, handle, index } of outcome.unrestored ?? []) {
+    yield* say(
+      `smcp: Part ${index} of the result stayed at the Computer, as ${oneLine(handle)}: ${oneLine(error.message)}`
+    )
   }
   if (failure !== undefined) return yield* failure
 })

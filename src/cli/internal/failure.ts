@@ -83,6 +83,10 @@ const adviceOn = (reason: SmcpError.Reason): string | undefined => {
       return "An office has one seat for an Agent, a --name of its own for each Computer, and one --revision for all"
     case "NotFound":
       return "\"smcp agent computers\" lists who sits in the office"
+    case "BlobWriteFailed":
+      return reason.reason === "forbidden"
+        ? "The Computer takes files only when started with --landing-root"
+        : undefined
     case "ConnectionLost":
       return reason.outcome === "unknown" ? "The call may have run; look before you repeat it" : undefined
     default:

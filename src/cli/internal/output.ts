@@ -9,6 +9,9 @@ import { oneLine } from "./failure.ts"
 /** Prints a line. */
 export const print = (text: string): Effect.Effect<void> => Console.log(text)
 
+/** Prints text of a peer. At a terminal nothing in it commands the terminal. */
+export const printForeign = (text: string): Effect.Effect<void> => print(process.stdout.isTTY ? printable(text) : text)
+
 /** Prints a value as one line of JSON. */
 export const printJson = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 

@@ -13,23 +13,24 @@ const canAnimate = (): boolean => process.stderr.isTTY && process.env["TERM"] !=
 
 const write = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(text))
 
-/** Shows the text and the seconds for as long as the effect runs. */
-export const whileWaiting = (text: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.suspend(() =>
-    canAnimate()
-      ? Effect.acquireUseRelease(
-        Effect.forkChild(animate(text), { startImmediately: true }),
-        () => self,
-        (animation) => Effect.andThen(Fiber.interrupt(animation), write(CLEAR_LINE))
-      )
-      : self
-  )
+/** Shows the text, as it is at the moment, and the seconds for as long as the effect runs. */
+export const whileWaiting =
+  (text: string | (() => string)) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() =>
+      canAnimate()
+        ? Effect.acquireUseRelease(
+          Effect.forkChild(animate(typeof text === "string" ? () => text : text), { startImmediately: true }),
+          () => self,
+          (animation) => Effect.andThen(Fiber.interrupt(animation), write(CLEAR_LINE))
+        )
+        : self
+    )
 
-const animate = Effect.fnUntraced(function*(text: string) {
+const animate = Effect.fnUntraced(function*(text: () => string) {
   const start = yield* Clock.currentTimeMillis
   for (let round = 0;; round++) {
     const seconds = Math.floor(((yield* Clock.currentTimeMillis) - start) / 1000)
-    yield* write(`${CLEAR_LINE}${FRAMES[round % FRAMES.length]} ${text} ${seconds} s`)
+    yield* write(`${CLEAR_LINE}${FRAMES[round % FRAMES.length]} ${text()} ${seconds} s`)
     yield* Effect.sleep("100 millis")
   }
 }, Effect.interruptible)

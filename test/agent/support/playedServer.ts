@@ -14,11 +14,14 @@ import type { Connection } from "../../../src/transport/ServerTransport.ts"
 
 export type Args = ReadonlyArray<unknown>
 
+/** What was sent, of whatever shape the test knows it to have. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Payload = any
+
 /** What was asked. */
 export interface Heard {
   readonly event: string
-  // what tests look into is theirs to know
-  readonly payload: any
+  readonly payload: Payload
 }
 
 /** Acknowledges one event; undefined leaves it to the default: joins succeed, the office is empty, nothing else is known. */
@@ -41,7 +44,7 @@ export interface PlayedServer {
   /** Everything that was asked, in order. */
   readonly heard: ReadonlyArray<Heard>
   /** The payloads of one event. */
-  readonly all: (event: string) => ReadonlyArray<any>
+  readonly all: (event: string) => ReadonlyArray<Payload>
   /** Tells the youngest connection something, well-formed or not. */
   readonly tell: (event: NotifyEvent, payload: object) => Effect.Effect<void>
 }

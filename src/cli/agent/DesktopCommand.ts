@@ -1,0 +1,64 @@
+/**
+ * `smcp agent desktop`
+ */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Agent from "../../agent/Agent.ts"
+import { computer, type Seat, seat, seated } from "../internal/agentSeat.ts"
+import { printForeign, printJson, say } from "../internal/output.ts"
+import { whileWaiting } from "../internal/waiting.ts"
+
+const desktopFlags = {
+  computer: computer("The Computer whose desktop it is"),
+  size: Flag.Int("size").pipe(
+    Flag.withMetavar("<n>"),
+    Flag.withDescription("At most so many windows [default all]"),
+    Flag.filter((size) => size >= 0, () => "Expected 0 or more"),
+    Flag.optional
+  ),
+  window: Flag.String("window").pipe(
+    Flag.withAlias("w"),
+    Flag.withMetavar("<uri>"),
+    Flag.withDescription("Only the window with exactly this URI"),
+    Flag.optional
+  )
+}
+
+interface Options extends Seat {
+  readonly computer: string
+  readonly size: Option.Option<number>
+  readonly window: Option.Option<string>
+}
+
+const desktop = Effect.fnUntraced(function*({ computer, json, size, window }: Options) {
+  const agent = yield* Agent.Agent
+  const windows = yield* agent.desktop(computer, {
+    size: Option.getOrUndefined(size),
+    window: Option.getOrUndefined(window)
+  }).pipe(whileWaiting("Asking for the desktop"))
+  if (json) return yield* printJson(windows.map(({ text, uri }) => ({ uri, text })))
+  if (windows.length === 0) return yield* say("No windows: the MCP servers of the Computer show none, or not this one")
+  yield* printForeign(windows.map(({ raw }) => raw).join("\n\n"))
+})
+
+/** `smcp agent desktop` */
+export const desktopCommand = Command.make(
+  "desktop",
+  { ...seat, ...desktopFlags },
+  (options) => desktop(options).pipe(seated(options))
+).pipe(
+  Command.withDescription(
+    "Prints the desktop of a Computer: the windows that its MCP servers show, the most important first, each with its " +
+      "URI and its text. With --json a list of objects of uri and text."
+  ),
+  Command.withShortDescription("Print the windows of a Computer"),
+  Command.withExamples([
+    { command: "smcp agent desktop --computer laptop --size 3", description: "The three most important windows" },
+    {
+      command: "smcp agent desktop --computer laptop --window window://editor/main --json | jq -r '.[0].text'",
+      description: "The text of one"
+    }
+  ])
+)
