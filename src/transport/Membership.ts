@@ -109,7 +109,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
       Effect.flatMap(sessionOf(transport), (sid) =>
         restore(calls.join(sid, request)).pipe(
           Effect.onExit((exit) => isInDoubt(exit) ? doubt(sid) : Effect.void),
-          Effect.andThen(setIntent(membershipIntent.kept({ ...request }, sid)))
+          Effect.andThen(setIntent(membershipIntent.kept(request, sid)))
         ))
     )
 
@@ -143,8 +143,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
   })
 
   return Membership.of({
-    // Without a connection there is nothing to wait for.
-    join: (request) => Effect.andThen(sessionOf(transport), oneAtATime(join(request))),
+    join: (request) => oneAtATime(join(request)),
     leave: Effect.gen(function*() {
       // A seat that is being taken again is not wanted from now on, whatever is still under way.
       if ((yield* state)._tag !== "Joined") yield* forget
