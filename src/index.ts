@@ -10,7 +10,7 @@ export {
   ToolOutcome,
   Upload
 } from "./agent/index.ts"
-export type { ConnectedAgent, ConnectOptions, SignalOptions } from "./agent/index.ts"
+export type { ConnectedAgent, ConnectOptions, SignalOptions, UploadOptions } from "./agent/index.ts"
 export { Computer, ConfigFile, McpClient, McpError, McpManager, ToolRegistry } from "./computer/index.ts"
 export { PROTOCOL_VERSION } from "./protocol/index.ts"
 export * as Protocol from "./protocol/index.ts"

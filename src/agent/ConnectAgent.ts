@@ -1,17 +1,21 @@
 /**
  * An Agent for programs without Effect: promises, an `AbortSignal`, plain data.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { SessionInfo } from "../protocol/Office.ts"
 import type { GetConfigRet } from "../protocol/ServerConfig.ts"
 import * as Agent from "./Agent.ts"
+import type { ResourcePage } from "./AgentResource.ts"
 import type { AgentTool } from "./AgentTool.ts"
+import type { AgentWindow, DesktopOptions } from "./AgentWindow.ts"
+import type { Download, DownloadOptions } from "./BlobDownload.ts"
 import type { Catalog } from "./Catalog.ts"
 import type { OfficeEvent } from "./OfficeEvent.ts"
 import type { ToolOutcome } from "./ToolOutcome.ts"
+import type { Progress, Uploaded } from "./Upload.ts"
 
 /** Options of {@link connectAgent}. */
 export interface ConnectOptions extends Omit<Agent.Options, "apiKey" | "credentials"> {
@@ -25,12 +29,34 @@ export interface SignalOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Options of an upload. */
+export interface UploadOptions extends SignalOptions {
+  /** The file name the Computer may build its own on. */
+  readonly nameHint?: string | undefined
+  /** Told at the start and after every confirmed chunk. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
 /** A connected Agent. Every promise rejects with an `SmcpError` whose `reason` says why. */
 export interface ConnectedAgent {
   readonly tools: (computer?: string, options?: SignalOptions) => Promise<ReadonlyArray<AgentTool>>
   readonly callTool: (call: Agent.ToolCall, options?: SignalOptions) => Promise<ToolOutcome>
   readonly computers: (options?: SignalOptions) => Promise<ReadonlyArray<SessionInfo>>
   readonly config: (computer: string, options?: SignalOptions) => Promise<GetConfigRet>
+  /** One page of the resources of one MCP server; the next begins at its `nextCursor`. */
+  readonly resources: (
+    computer: string,
+    mcpServer: string,
+    options?: { readonly cursor?: string | undefined } & SignalOptions
+  ) => Promise<ResourcePage>
+  /** The windows of a Computer's desktop, the most important first. */
+  readonly desktop: (computer: string, options?: DesktopOptions & SignalOptions) => Promise<ReadonlyArray<AgentWindow>>
+  /** The bytes behind a handle, checked. */
+  readonly download: (computer: string, handle: string, options?: DownloadOptions & SignalOptions) => Promise<Download>
+  /** The same piece by piece; the last piece comes only when the hash of all is right. */
+  readonly blob: (computer: string, handle: string) => AsyncIterable<Uint8Array>
+  /** Writes bytes to a file on the Computer. */
+  readonly upload: (computer: string, bytes: Uint8Array, options?: UploadOptions) => Promise<Uploaded>
   /** What the office offers now, without asking. */
   readonly catalog: () => Promise<Catalog>
   /** What happens in the office from now on; ends with `close`. */
@@ -56,6 +82,20 @@ export const connectAgent = async (options: ConnectOptions): Promise<ConnectedAg
     callTool: (call, signals) => run(agent.callTool(call), signals),
     computers: (signals) => run(agent.computers, signals),
     config: (computer, signals) => run(agent.config(computer), signals),
+    resources: (computer, mcpServer, options) => run(agent.resources(computer, mcpServer, options), options),
+    desktop: (computer, options) => run(agent.desktop(computer, options), options),
+    download: (computer, handle, options) => run(agent.download(computer, handle, options), options),
+    blob: (computer, handle) => Stream.toAsyncIterable(agent.blob(computer, handle)),
+    upload: (computer, bytes, options = {}) => {
+      const { nameHint, onProgress } = options
+      return run(
+        agent.upload(computer, bytes, {
+          nameHint,
+          onProgress: onProgress && ((progress) => Effect.sync(() => onProgress(progress)))
+        }),
+        options
+      )
+    },
     catalog: () => run(agent.catalog),
     events: () => Stream.toAsyncIterable(agent.events),
     close: () => runtime.dispose()

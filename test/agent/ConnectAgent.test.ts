@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
 import { connectAgent, type ConnectedAgent, type ConnectOptions } from "../../src/agent/ConnectAgent.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import * as ServerEvent from "../../src/protocol/ServerEvent.ts"
@@ -68,6 +69,50 @@ layer(LockedServer, { excludeTestServices: true })("connectAgent", (it) => {
         outcome: { _tag: "Ok", result: { content: [{ type: "text", text: `{"a":"é"}` }] } },
         config: { servers: { b: { name: "b" } } }
       })
+    }))
+
+  it.effect("asks for resources and the desktop, and carries bytes both ways, without Effect", () =>
+    Effect.gen(function*() {
+      const { transport } = yield* playComputer("blobs")
+      const bytes = Uint8Array.from({ length: 50 }, (_, index) => index)
+      const sha256 = createHash("sha256").update(bytes).digest("hex")
+      yield* transport.handle(
+        ClientEvent.GetResources,
+        ({ cursor }) => Effect.succeed({ resources: [{ uri: `f://${cursor}` }], next_cursor: "next" })
+      )
+      yield* transport.handle(
+        ClientEvent.GetDesktop,
+        ({ window }) => Effect.succeed({ desktops: [`${window}\n\ntext`] })
+      )
+      yield* transport.handle(ClientEvent.GetBlob, ({ chunk_offset }) => {
+        const blob = Buffer.from(bytes.subarray(chunk_offset ?? 0).subarray(0, 20)).toString("base64")
+        return Effect.succeed({ total_size: 50, sha256, blob })
+      })
+      const received: Array<string> = []
+      yield* transport.handle(ClientEvent.PutBlob, ({ blob }) =>
+        Effect.sync(() => {
+          received.push(blob)
+          return { upload_id: "u", landing_path: "/landing" }
+        }))
+      const agent = yield* connected({ office: "blobs", apiKey: KEY })
+      const progress: Array<number> = []
+      const got = yield* Effect.promise(async () => {
+        const pieces: Array<number> = []
+        for await (const piece of agent.blob("C", "h")) pieces.push(...piece)
+        return {
+          resources: await agent.resources("C", "b", { cursor: "a" }),
+          desktop: await agent.desktop("C", { window: "window://a" }),
+          download: (await agent.download("C", "h")).bytes,
+          pieces,
+          uploaded: await agent.upload("C", bytes, { onProgress: ({ sent }) => progress.push(sent) })
+        }
+      })
+      assert.deepStrictEqual(got.resources.resources.map(({ uri }) => uri), ["f://a"])
+      assert.strictEqual(got.resources.nextCursor, "next")
+      assert.deepStrictEqual(got.desktop, [{ uri: "window://a", text: "text", raw: "window://a\n\ntext" }])
+      assert.deepStrictEqual([got.download, got.pieces], [bytes, [...bytes]])
+      assert.deepStrictEqual(got.uploaded, { landingPath: "/landing", totalSize: 50, sha256 })
+      assert.deepStrictEqual([received, progress], [[Buffer.from(bytes).toString("base64")], [0, 50]])
     }))
 
   it.effect("aborting the signal rejects the promise and cancels the call at the Computer", () =>
