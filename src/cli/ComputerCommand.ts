@@ -18,6 +18,24 @@ const settings = {
   office: flags.office,
   name: flags.name,
   apiKey: flags.apiKey,
+  landingRoot: Flag.String("landing-root").pipe(
+    Flag.withMetavar("<dir>"),
+    Flag.withDescription(
+      "Put files that the Agent uploads into this directory, which is created when its parent exists. " +
+        "Without it every upload is refused [env SMCP_LANDING_ROOT]"
+    ),
+    Flag.withFallbackConfig(Config.String("SMCP_LANDING_ROOT")),
+    Flag.optional
+  ),
+  stateDir: Flag.String("state-dir").pipe(
+    Flag.withMetavar("<dir>"),
+    Flag.withDescription(
+      "Keep large results here until the Agent has fetched them, each for 24 h and 1 GiB at most " +
+        "[env SMCP_STATE_DIR, default $XDG_STATE_HOME/a2c-smcp or ~/.local/state/a2c-smcp]"
+    ),
+    Flag.withFallbackConfig(Config.String("SMCP_STATE_DIR")),
+    Flag.optional
+  ),
   revision: flags.revision,
   json: flags.json,
   exitWithStdin: flags.exitWithStdin

@@ -1,6 +1,8 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
+import { readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { layer as layerOffice, Office, startServer } from "./support/office.ts"
 import {
   configFile,
@@ -11,7 +13,8 @@ import {
   noneMarked,
   smcp,
   startSmcp,
-  temporaryFile
+  temporaryFile,
+  temporaryFolder
 } from "./support/smcp.ts"
 
 const anywhere = ["--url", "http://127.0.0.1:9", "--office", "o", "--name", "n"]
@@ -74,6 +77,58 @@ describe("smcp computer", () => {
         assert.match(ended.stderr, /WARN The MCP server "ends" failed: .*exit code 3/)
         assert.match(ended.stderr, /INFO The MCP server "good" is ready, with 2 tools/)
         yield* noneMarked(mark)
+      }))
+
+    it.effect("keeps large results in its state directory, also for the next one of this name", () =>
+      Effect.gen(function*() {
+        const { env } = yield* Office
+        const state = join(yield* temporaryFolder, "state")
+        const config = yield* configFile({ raw: mcpServerEntry(listing("result")) })
+        const args = ["computer", "--config", config, "--name", "keeper/../x", "--state-dir", state]
+        const result = {
+          content: [{ type: "image", data: Buffer.alloc(40_000).toString("base64"), mimeType: "image/png" }]
+        }
+        const params = JSON.stringify({ json: JSON.stringify(result) })
+        const call = smcp(
+          ["agent", "call", "--computer", "keeper/../x", "--tool", "raw__result", "--params", params],
+          env
+        )
+        for (let run = 1; run <= 2; run++) {
+          const computer = yield* startSmcp(args, env)
+          yield* computer.firstLine
+          assert.strictEqual((yield* call).exitCode, 0)
+          yield* computer.kill("SIGTERM")
+          assert.strictEqual((yield* computer.ended).exitCode, 0)
+          const [seat = "", ...others] = readdirSync(state)
+          assert.match(seat, /^office-keeper_x-[0-9a-f]{16}$/)
+          assert.deepStrictEqual(others, [])
+          const files = readdirSync(join(state, seat, "spool")).sort()
+          assert.lengthOf(files, 2)
+          assert.strictEqual(files[1], "key")
+          assert.deepStrictEqual(
+            [state, join(state, seat), join(state, seat, "spool", "key")].map((path) => statSync(path).mode & 0o777),
+            [0o700, 0o700, 0o600]
+          )
+        }
+      }))
+
+    it.effect("is told when a directory of its own cannot be used", () =>
+      Effect.gen(function*() {
+        const { env } = yield* Office
+        const config = yield* configFile({})
+        const table = [
+          [
+            ["--landing-root", "/no/such/place"],
+            /landing root \/no\/such\/place cannot be created.*\/no\/such does not exist/
+          ],
+          [["--landing-root", config], /The landing root .* is not a directory/],
+          [["--state-dir", config], /The state directory .* cannot be used: it is not a directory/]
+        ] as const
+        for (const [flags, expected] of table) {
+          const ended = yield* smcp(["computer", "--config", config, "--name", "n", ...flags], env)
+          assert.match(errorLine(ended), expected)
+          assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
+        }
       }))
 
     it.effect("is refused a name that is taken", () =>

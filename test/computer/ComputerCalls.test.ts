@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Logger } from "effect"
+import { TestClock } from "effect/testing"
 import { ToolCall } from "../../src/protocol/ClientEvent.ts"
 import * as ToolResult from "../../src/protocol/ToolResult.ts"
 import { atOnce } from "./support/mcpClients.ts"
@@ -144,6 +145,56 @@ describe("Computer", () => {
         yield* office.cancel("same")
         assert.isTrue((yield* Fiber.join(first)).isError)
         assert.strictEqual((yield* call(office, "a__one", {}, { req_id: "same" })).content[0]!.text, "1")
+      }))
+
+    it.effect("marks how it ended as the protocol says, and only then", () =>
+      Effect.gen(function*() {
+        const server = new ToolServer({
+          wait: (_, { signal }) => until(signal, () => {}),
+          fail: () => ({ isError: true })
+        })
+        const { computer, office } = yield* withServers({ a: server })
+        const slow = yield* Effect.forkChild(call(office, "a__wait", {}, { timeout: 3 }), { startImmediately: true })
+        const stopped = yield* Effect.forkChild(call(office, "a__wait", {}, { req_id: "r" }), {
+          startImmediately: true
+        })
+        while ((yield* computer.inFlight) < 2) yield* Effect.yieldNow
+        yield* office.cancel("r")
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual<unknown>(yield* Fiber.join(slow), {
+          meta: { a2c_timeout: true },
+          content: [{ type: "text", text: "Tool call timed out after 3 s" }],
+          structuredContent: null,
+          isError: true
+        })
+        assert.deepStrictEqual<unknown>(yield* Fiber.join(stopped), {
+          meta: { a2c_cancelled: true, a2c_cancel_reason: "agent_requested" },
+          content: [{ type: "text", text: "Tool call cancelled" }],
+          structuredContent: null,
+          isError: true
+        })
+        assert.notProperty(yield* call(office, "a__fail"), "meta")
+      }))
+
+    it.effect("is forgotten, here and by the MCP server, when thousands time out", () =>
+      Effect.gen(function*() {
+        let aborted = 0
+        const server = new ToolServer({ wait: (_, { signal }) => until(signal, () => aborted++) })
+        const { computer, office } = yield* withServers({ a: server })
+        for (let round = 1; round <= 4; round++) {
+          const calls = yield* Effect.forkChild(
+            Effect.forEach(Array.from({ length: 500 }), () => call(office, "a__wait", {}, { timeout: 1 }), {
+              concurrency: "unbounded"
+            }),
+            { startImmediately: true }
+          )
+          while ((yield* computer.inFlight) < 500) yield* Effect.yieldNow
+          yield* TestClock.adjust("1 second")
+          const answers = yield* Fiber.join(calls)
+          assert.isTrue(answers.every(({ meta }) => meta?.["a2c_timeout"] === true))
+          assert.strictEqual(yield* computer.inFlight, 0)
+          while (aborted < round * 500) yield* Effect.yieldNow
+        }
       }))
 
     it.live("is stopped when the connection goes", () =>

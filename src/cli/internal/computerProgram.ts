@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { join } from "node:path"
 import * as Computer from "../../computer/Computer.ts"
 import * as ConfigFile from "../../computer/ConfigFile.ts"
 import * as McpManager from "../../computer/McpManager.ts"
@@ -17,6 +18,7 @@ import { logState, stateEnd } from "./connection.ts"
 import { exitCodes } from "./exitCodes.ts"
 import { print, printJson } from "./output.ts"
 import { signalMeans } from "./signals.ts"
+import { defaultStateDirectory, seatDirectory, usable } from "./stateDirectory.ts"
 import { untilStdinEnds } from "./stdin.ts"
 
 export interface Options {
@@ -25,6 +27,8 @@ export interface Options {
   readonly office: string
   readonly name: string
   readonly apiKey: Option.Option<Redacted.Redacted>
+  readonly landingRoot: Option.Option<string>
+  readonly stateDir: Option.Option<string>
   readonly revision: Revision
   readonly json: boolean
   readonly exitWithStdin: boolean
@@ -39,11 +43,23 @@ export const host = Effect.fnUntraced(function*(options: Options) {
   for (const { message } of file.diagnostics) yield* Effect.logWarning(message)
   if (file.servers.length === 0) yield* Effect.logWarning(`${options.config} has no MCP server that can be used`)
   yield* signalMeans(exitCodes.ok)
-  yield* run(options).pipe(Effect.provide(layerOf(options, file)), Effect.scoped)
+  const state = Option.isSome(options.stateDir) ? yield* usable(options.stateDir.value) : defaultStateDirectory()
+  yield* run(options).pipe(Effect.provide(layerOf(options, file, state)), Effect.scoped)
 })
 
-const layerOf = ({ apiKey, name, office, revision, url }: Options, { inputs, servers }: ConfigFile.ConfigFile) =>
-  Computer.layerOnTransport({ name, office, servers, inputs }).pipe(
+const layerOf = (
+  { apiKey, landingRoot, name, office, revision, url }: Options,
+  { inputs, servers }: ConfigFile.ConfigFile,
+  state: string
+) =>
+  Computer.layerOnTransport({
+    name,
+    office,
+    servers,
+    inputs,
+    landingRoot: Option.getOrUndefined(landingRoot),
+    blobs: { spoolDirectory: join(seatDirectory(state, { office, name }), "spool") }
+  }).pipe(
     Layer.provide(SocketIoTransport.layer({ url, revision, apiKey: Option.getOrUndefined(apiKey) }))
   )
 

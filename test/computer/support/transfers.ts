@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -89,6 +89,19 @@ export const blobs = Effect.fnUntraced(function*(options: Blobs.Options, surroun
   )
   return Context.get(context, Blobs.Blobs)
 })
+
+/** As {@link blobs}, in a scope that a test can close. */
+export const closeable = Effect.fnUntraced(function*(options: Blobs.Options) {
+  const scope = yield* Scope.make()
+  const service = yield* Scope.provide(blobs(options), scope)
+  return { service, close: Scope.close(scope, Exit.void) }
+})
+
+/** What a result may bring along, in bytes. */
+export const BUDGET = 32 * 1024
+
+/** The files of a spool that hold bytes. */
+export const blobFiles = (directory: string) => filesIn(directory).filter((name) => /^[0-9a-f]{64}$/.test(name))
 
 export const source: Blobs.Source = { bundleId: "cam", tool: "shoot" }
 
