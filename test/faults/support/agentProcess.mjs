@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
@@ -65,5 +66,9 @@ const program = Effect.gen(function*() {
   })
 })
 
+const logsToStderr = Logger.layer([Logger.withConsoleError(Logger.formatSimple)])
+
 // nothing else keeps the process: what is left open after this shows as a process that does not end
-await Effect.runPromise(Effect.provide(Effect.scoped(program), Agent.layer(JSON.parse(settings))))
+await Effect.runPromise(
+  program.pipe(Effect.scoped, Effect.provide(Agent.layer(JSON.parse(settings))), Effect.provide(logsToStderr))
+)
