@@ -89,11 +89,12 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   Forbidden: {
     meaning:
       "The session may not do this: a Computer made a call that only Agents may make, or a session asked for a " +
-      "seat in another role or under another name than it has.",
+      "seat in another role or under another name than it has, or in an office whose members speak another revision.",
     origin: ["Server"],
     carrier: ["acknowledgement"],
     repeat: "after a change",
-    remedy: "Use one connection for each role, and leave the office before joining under another name.",
+    remedy:
+      "Use one connection for each role, leave the office before joining under another name, and speak the revision of the office.",
     page: "room-model"
   },
   NotFound: {
@@ -148,7 +149,7 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   },
   ToolExecutionFailed: {
     meaning:
-      "The MCP server could not run the tool, or the result was too large to be sent. A tool that ran and says " +
+      "The MCP server could not run the tool, or its result could not be kept or sent. A tool that ran and says " +
       "itself that it failed has no code.",
     origin: ["Computer"],
     carrier: ["tool result"],
@@ -363,7 +364,7 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
     meaning: "The peer answered with nothing, as one does that does not know the event.",
     origin: ["this side"],
     repeat: "after a change",
-    remedy: "Look up in `docs/events.md` since when the event exists; use a newer version of the peer, or do without."
+    remedy: "The peer is older than the event, or does not offer it: use a newer version of it, or do without."
   },
   InvalidResponse: {
     meaning: "The peer answered with something that the event does not allow.",
