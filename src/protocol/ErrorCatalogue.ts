@@ -195,7 +195,8 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
   },
   ProtocolVersionMismatch: {
     meaning:
-      "Client and Server speak different revisions of the protocol. There is no connection yet when this is found.",
+      "Client and Server speak different revisions of the protocol. There is no connection yet when this is found. " +
+      "A Server of this package that accepts several names them in `details.supported_versions`.",
     origin: ["Server"],
     carrier: ["handshake"],
     repeat: "after a change",
