@@ -234,35 +234,59 @@ describe("ToolRegistry.project", () => {
   const fields = { auto_apply: null, alias: null, tags: null, ret_object_mapper: null }
   const declared = { custom_key: "v", a2c_tool_meta: { tags: ["read"], auto_apply: true, color: "red" } }
 
-  /** The conformance scenarios of server-declared tool tags: configuration, declaration, result. */
+  /**
+   * The conformance scenarios of server-declared tool tags, by their number, and what lies next to them: configuration,
+   * declaration, result. That other metadata is kept (1, 8) is checked for each.
+   */
   const layers: ReadonlyArray<
     readonly [what: string, config: object, declaration: unknown, expected: object | undefined]
   > = [
-    ["a declaration alone", {}, declared.a2c_tool_meta, { ...fields, tags: ["read"] }],
-    ["defaults over a declaration", { default_tool_meta: { tags: ["default"] } }, declared.a2c_tool_meta, {
+    ["1: a declaration alone", {}, declared.a2c_tool_meta, { ...fields, tags: ["read"] }],
+    ["2: defaults over a declaration", { default_tool_meta: { tags: ["default"] } }, declared.a2c_tool_meta, {
       ...fields,
       tags: ["default"]
     }],
     [
-      "a tool's own over defaults",
+      "3: a tool's own over defaults",
       { default_tool_meta: { tags: ["default"] }, tool_meta: { t: { tags: ["specific"] } } },
       declared.a2c_tool_meta,
       { ...fields, tags: ["specific"] }
     ],
-    ["an explicit empty list", { tool_meta: { t: { tags: [] } } }, declared.a2c_tool_meta, { ...fields, tags: [] }],
-    ["approval beside declared tags", { tool_meta: { t: { auto_apply: true } } }, declared.a2c_tool_meta, {
+    ["4: an explicit empty list", { tool_meta: { t: { tags: [] } } }, declared.a2c_tool_meta, { ...fields, tags: [] }],
+    ["5: approval beside declared tags", { tool_meta: { t: { auto_apply: true } } }, declared.a2c_tool_meta, {
       ...fields,
       tags: ["read"],
       auto_apply: true
     }],
-    ["a malformed declaration and a configuration", { tool_meta: { t: { auto_apply: false } } }, { tags: "read" }, {
+    ["6: declared approval never counts", { tool_meta: { t: { alias: "u" } } }, declared.a2c_tool_meta, {
+      ...fields,
+      tags: ["read"],
+      alias: "u"
+    }],
+    [
+      "6: declared approval does not outdo a refusal",
+      { default_tool_meta: { auto_apply: false } },
+      declared.a2c_tool_meta,
+      { ...fields, tags: ["read"], auto_apply: false }
+    ],
+    ["7: a malformed declaration and a configuration", { tool_meta: { t: { auto_apply: false } } }, { tags: "read" }, {
       ...fields,
       auto_apply: false
     }],
-    ["a malformed declaration alone", {}, "read", undefined],
-    ["a declaration with a wrong list alone", {}, { tags: ["a", 1] }, undefined],
+    ["7: a malformed declaration alone", {}, "read", undefined],
+    ["7: a declaration with a wrong list alone", {}, { tags: ["a", 1] }, undefined],
     [
-      "a null that means nothing",
+      "8: an override of the whole value",
+      { tool_meta: { t: { tags: ["x"], auto_apply: true, alias: "u", ret_object_mapper: { a: "b" } } } },
+      { tags: ["read"], alias: "no", ret_object_mapper: { c: "d" }, color: "red" },
+      { tags: ["x"], auto_apply: true, alias: "u", ret_object_mapper: { a: "b" } }
+    ],
+    ["9: the same fields, whatever their order", { tool_meta: { t: { alias: "u", tags: null } } }, {
+      auto_apply: true,
+      tags: ["b", "a"]
+    }, { alias: "u", auto_apply: null, ret_object_mapper: null, tags: ["b", "a"] }],
+    [
+      "10: a null that means nothing",
       { default_tool_meta: { tags: ["default"] }, tool_meta: { t: { tags: null } } },
       declared.a2c_tool_meta,
       { ...fields, tags: ["default"] }

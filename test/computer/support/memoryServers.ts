@@ -71,8 +71,11 @@ export class ToolServer {
   })
 }
 
+/** A server that can be connected to any number of times. */
+export type Connectable = Pick<ToolServer, "connect">
+
 /** A way to connect that finds servers of this process by their bundle id, and starts all others over stdio. */
-export const connectTo = (servers: Readonly<Record<string, ToolServer>>) => (config: ServerConfig) => {
+export const connectTo = (servers: Readonly<Record<string, Connectable>>) => (config: ServerConfig) => {
   const server = servers[config.bundle_id ?? ""]
   if (server !== undefined) return server.connect
   if (config.type !== "stdio") return Effect.die(new Error("no stdio server"))
