@@ -5,7 +5,7 @@
 import { Arbitrary, Cause, Effect, Equal, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type * as Ack from "../../../src/protocol/Ack.ts"
-import * as SmcpError from "../../../src/protocol/SmcpError.ts"
+import type * as SmcpError from "../../../src/protocol/SmcpError.ts"
 import type * as Membership from "../../../src/transport/Membership.ts"
 import type { Transport } from "../../../src/transport/Transport.ts"
 import { end, membershipOn, type Packet, says, ScriptedServer, settle } from "./scriptedServer.ts"
