@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { errorLine, smcp, startSmcp } from "./support/smcp.ts"
+import { configFile, errorLine, listing, mcpServerEntry, smcp, startSmcp } from "./support/smcp.ts"
 
 describe("smcp server", () => {
   it.live("does not start without a key, and says what to do", () =>
@@ -41,6 +41,53 @@ describe("smcp server", () => {
       assert.strictEqual((yield* smcp(["agent", "computers", ...seat, "--api-key", "one,two"])).exitCode, 6)
       yield* server.kill("SIGINT")
       assert.strictEqual((yield* server.ended).exitCode, 0)
+    }))
+
+  const serve = Effect.fnUntraced(function*(args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) {
+    const server = yield* startSmcp(["server", "--allow-anonymous", ...args], env)
+    return { server, url: yield* server.firstLine }
+  })
+
+  it.live("serves a Computer and an Agent of each revision, and names all of them", () =>
+    Effect.gen(function*() {
+      const { server, url } = yield* serve(["--revisions", "0.4, 0.5,0.1,0.3,0.2"])
+      yield* server.stderrHas(/Listening on .*, protocol 0\.5\.0, 0\.4\.0, 0\.3\.2, 0\.2\.3, 0\.1\.2/)
+      const config = yield* configFile({ raw: mcpServerEntry(listing("echo")) })
+      yield* Effect.forEach(["0.1", "0.2", "0.3", "0.4", "0.5"], (id) =>
+        Effect.gen(function*() {
+          const seat = ["--url", url, "--office", id, "--revision", id]
+          const computer = yield* startSmcp(["computer", "--config", config, "--name", "pc", ...seat])
+          yield* computer.firstLine
+          const tool = id < "0.3" ? "echo" : "raw__echo"
+          const call = ["agent", "call", "--computer", "pc", "--tool", tool, "--params", `{"in":"${id}"}`]
+          const called = yield* smcp([...call, ...seat])
+          assert.deepStrictEqual([called.exitCode, called.stdout], [0, `{"in":"${id}"}\n`], called.stderr)
+        }), { concurrency: 2, discard: true })
+      yield* server.stderrHas(/The computer "pc" entered office "0\.1", protocol 0\.1/)
+    }))
+
+  it.live("takes its revisions from the environment; who speaks none of them learns what to use", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve([], { SMCP_REVISIONS: "0.5,0.2" })
+      const agent = ["agent", "computers", "--url", url, "--office", "o"]
+      const ended = yield* smcp(agent)
+      assert.match(
+        errorLine(ended),
+        /The Server speaks 0\.5\.0, 0\.2\.3, this side 0\.4\.0: use --revision 0\.5 or 0\.2$/
+      )
+      assert.strictEqual(ended.exitCode, 6)
+      assert.strictEqual((yield* smcp([...agent, "--revision", "0.2"])).exitCode, 0)
+    }))
+
+  it.live("tells who comes to an office of another revision", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve(["--revisions", "0.4,0.5"])
+      const seat = ["--url", url, "--office", "o"]
+      const watching = yield* startSmcp(["agent", "watch", ...seat])
+      yield* watching.stderrHas(/Watching/)
+      const ended = yield* smcp(["agent", "computers", "--revision", "0.5", ...seat])
+      assert.match(errorLine(ended), /This office speaks protocol 0\.4 .*this session 0\.5/)
+      assert.strictEqual(ended.exitCode, 6)
     }))
 
   it.live("says when the port is in use", () =>

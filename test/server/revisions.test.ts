@@ -25,8 +25,11 @@ const taken = (revision: Revision, officeId: string, role: string) => (args: Ack
 const assertToolCallRefused = (revision: Revision, code: number, args: Ack.Args) => {
   assert.strictEqual(args.length, 1)
   if (revision !== v0_1) return assert.strictEqual(codeOf(args), code)
-  const { content, ...rest } = args[0] as { readonly content: ReadonlyArray<{ readonly text: string }> }
-  assert.deepStrictEqual(rest as object, { meta: { error_code: code }, structuredContent: null, isError: true })
+  const { content, ...rest } = args[0] as {
+    readonly content: ReadonlyArray<{ readonly text: string }>
+    [key: string]: unknown
+  }
+  assert.deepStrictEqual(rest, { meta: { error_code: code }, structuredContent: null, isError: true })
   assert.isNotEmpty(content[0]?.text)
 }
 
