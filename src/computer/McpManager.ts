@@ -18,7 +18,7 @@ import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
 import * as Background from "../transport/Background.ts"
 import type { ServerEntry } from "./ConfigFile.ts"
-import { makePaced } from "./internal/paced.ts"
+import { makePaced, type Paced } from "./internal/paced.ts"
 import * as Placeholders from "./internal/placeholders.ts"
 import { REMOTE_UNSUPPORTED } from "./internal/serverEntry.ts"
 import { makeStartGate, type StartGate } from "./internal/startGate.ts"
@@ -231,7 +231,7 @@ const supervise = ({ connect, entry, gate, setState }: Supervised): Effect.Effec
     const refreshing = yield* refreshTools(client, (list) => ready(list, client))
     yield* ready(list, client)
     yield* Effect.logInfo(`The MCP server "${bundleId}" is ready, with ${list.tools.length} tools`)
-    return yield* Effect.raceFirst(Effect.flatMap(client.closed, Effect.fail), refreshing)
+    return yield* Effect.raceFirst(Effect.flatMap(client.closed, Effect.fail), refreshing.run)
   }).pipe(
     // inside the scope: everybody sees at once that it failed, and not only when its process is gone
     Effect.catch(({ message }) => failed(message)),
@@ -244,20 +244,22 @@ const supervise = ({ connect, entry, gate, setState }: Supervised): Effect.Effec
   )
 }
 
-/** Listens from now on, and lists the tools again whenever the server says that they changed. */
+/** Listens from now on, and lists the tools again, once it runs, whenever the server says that they changed. */
 const refreshTools = Effect.fnUntraced(function*(
   client: McpClient.McpClient,
   use: (list: McpClient.ToolList) => Effect.Effect<void>
-): Effect.fn.Return<Effect.Effect<never>, never, Scope.Scope> {
-  const { ask, run } = yield* makePaced(
+): Effect.fn.Return<Paced, never, Scope.Scope> {
+  const refreshing = yield* makePaced(
     client.listTools.pipe(
       Effect.flatMap(use),
       Effect.catch(({ message }) => Effect.logWarning(`The tools could not be listed again: ${message}`))
     )
   )
   yield* client.notifications.pipe(
-    Stream.runForEach(({ method }) => Effect.sync(() => method === "notifications/tools/list_changed" && ask())),
+    Stream.runForEach(({ method }) =>
+      Effect.sync(() => method === "notifications/tools/list_changed" && refreshing.ask())
+    ),
     Background.fork("Listening to an MCP server")
   )
-  return run
+  return refreshing
 })

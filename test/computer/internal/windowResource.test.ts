@@ -13,7 +13,7 @@ type Expected =
 
 /** What a resource is read as, and what it should be read as; of a text it only counts that it says what is expected. */
 const compared = (
-  resource: { readonly uri: unknown },
+  resource: { readonly uri: unknown; readonly name?: string },
   source: "annotations" | "uri-query",
   expected: Expected
 ): [actual: unknown, expected: unknown] => {
