@@ -41,8 +41,14 @@ export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, "
 const ofSmcpError = (error: SmcpError.SmcpError): Report => {
   const { reason } = error
   const advice = adviceOn(reason)
-  return { exitCode: exitCodeOf(reason), line: sentence(oneLine(reason.message), advice) }
+  return { exitCode: exitCodeOf(reason), line: sentence(oneLine(whatOf(reason)), advice) }
 }
+
+/** The message, with the kind of trouble where the code alone says little. */
+const whatOf = (reason: SmcpError.Reason): string =>
+  "reason" in reason && reason.reason !== undefined && !reason.message.includes(reason.reason)
+    ? `${reason.message}: ${reason.reason}`
+    : reason.message
 
 const sentence = (what: string, advice: string | undefined): string =>
   advice === undefined ? what : `${what.replace(/[.;]$/, "")}. ${advice}`
