@@ -9,7 +9,6 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { createHash } from "node:crypto"
 import * as Revision from "../protocol/Revision.ts"
 import * as Background from "../transport/Background.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -166,12 +165,10 @@ const makeAttendance = Effect.fnUntraced(function*({ changed, revision, servers 
     lock.withPermit(Effect.forEach(states, attend, { discard: true }))
 })
 
-const fingerprintOf = (servers: ReadonlyMap<string, WindowServer>): string => {
-  const hash = createHash("sha256")
-  for (const bundleId of [...servers.keys()].sort()) {
-    for (const { fullscreen, identity, priority, version } of servers.get(bundleId)!.windows()) {
-      hash.update(JSON.stringify([bundleId, identity, priority, fullscreen, version]))
-    }
-  }
-  return hash.digest("base64")
-}
+const fingerprintOf = (servers: ReadonlyMap<string, WindowServer>): string =>
+  [...servers].map(([bundleId, { fingerprint }]) => [bundleId, fingerprint()] as const)
+    // neither a server without windows nor the order in which they came makes a difference
+    .filter(([, fingerprint]) => fingerprint !== "")
+    .map((pair) => pair.join(" "))
+    .sort()
+    .join("\n")

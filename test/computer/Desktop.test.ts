@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
 import * as Desktop from "../../src/computer/Desktop.ts"
@@ -292,6 +292,36 @@ describe("Desktop", () => {
         const part of [/^a: .*audience/, /^b: .*priority/, /^b: .*host and path/, /^b: .*host "h", as those of "a"/]
       ) {
         assert.isTrue(said.some((each) => part.test(each)), `${part} in ${said.join("\n")}`)
+      }
+    }))
+
+  it.effect("emits a change of what is seen, and nothing else", () =>
+    Effect.gen(function*() {
+      const server = new ResourceServer([window("h/1"), window("h/2")])
+      const { desktop, manager } = yield* desktopOf({ a: server, none: new ResourceServer([]) })
+      yield* until("both are subscribed to", () => server.count("subscribe window://h/2") === 1)
+      yield* desktop.render()
+      let changes = 0
+      yield* Effect.forkChild(Stream.runForEach(desktop.changes, () => Effect.sync(() => changes++)), {
+        startImmediately: true
+      })
+      const steps: ReadonlyArray<readonly [change: () => Promise<unknown>, seen: boolean]> = [
+        [() => server.write("window://h/1", "new"), true],
+        [() => server.updated("window://h/1"), false],
+        [() => server.listChanged(), false],
+        [() => Effect.runPromise(manager.stop("none")), false],
+        [() => Effect.runPromise(manager.stop("a")), true],
+        [() => Effect.runPromise(manager.start("a").pipe(Effect.provide(quiet))), true]
+      ]
+      let expected = 1
+      for (const [change, seen] of steps) {
+        const before = yield* desktop.fingerprint
+        yield* Effect.promise(change)
+        if (seen) yield* until("the change is emitted", () => changes > expected)
+        for (let turn = 0; turn < 20; turn++) yield* TestClock.adjust("20 millis")
+        if (seen) expected++
+        assert.strictEqual(changes, expected)
+        assert.strictEqual((yield* desktop.fingerprint) !== before, seen)
       }
     }))
 

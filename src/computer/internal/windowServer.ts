@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
 import type { Revision } from "../../protocol/Revision.ts"
 import * as Background from "../../transport/Background.ts"
 import type { McpClient } from "../McpClient.ts"
@@ -22,8 +23,6 @@ import { isWindowUri, type ListedWindow, readWindow, type RejectedWindow } from 
 export interface Window extends ListedWindow {
   /** The bundle id of its server. */
   readonly server: string
-  /** Different after every change of its content. */
-  version: number
   /** The digest of the content that was told last, or that a report of a change was about. */
   told: string | undefined
   /** Counts what makes a content that is being read out of date. */
@@ -38,6 +37,8 @@ export interface WindowServer {
   readonly rejected: () => ReadonlyArray<RejectedWindow>
   /** What the operator should know. */
   readonly remarks: () => ReadonlyArray<string>
+  /** The same text for as long as no window came, went, changed its place or is known to have changed its content. */
+  readonly fingerprint: () => string
   /** Lists the windows again when they may not be those that are known. */
   readonly refresh: Effect.Effect<void>
   /** One of its tools was called: whatever is known may have changed. */
@@ -53,7 +54,7 @@ export interface WindowServerOptions {
   readonly client: McpClient
   readonly source: Revision["windowMetadata"]
   readonly cache: ContentCache<Window>
-  /** A number that was not given before. */
+  /** A number that was not given before, for another connection neither. */
   readonly nextVersion: () => number
   /** Run after what may be a change. */
   readonly changed: Effect.Effect<void>
@@ -73,7 +74,9 @@ export const makeWindowServer = Effect.fnUntraced(function*(
   const { cache, changed, client, nextVersion, server, source } = options
   const announced = isRecord(client.capabilities["resources"]) ? client.capabilities["resources"] : {}
   const lock = yield* Semaphore.make(1)
-  let listing: Listing = { windows: new Map(), rejected: [], remarks: [] }
+  let listing: Listing = { windows: new Map(), rejected: [], remarks: [], hasNew: false, places: "" }
+  /** Another one after every change of content; what is new counts as changed. */
+  let version = 0
   /** When, and in which generation, the list was read. */
   let listed: { readonly at: number; readonly generation: number } | undefined
   let generation = 0
@@ -83,7 +86,8 @@ export const makeWindowServer = Effect.fnUntraced(function*(
   const list = Effect.gen(function*() {
     const now = { at: yield* Clock.currentTimeMillis, generation }
     const { cut, items } = yield* listPages(client.request, "resources", MAX_PAGES)
-    const next = readListing(items, cut, { server, source, nextVersion, known: listing.windows })
+    const next = readListing(items, cut, { server, source, known: listing.windows })
+    if (next.hasNew) version = nextVersion()
     const [remark, ...more] = next.remarks
     const isNews = remark !== undefined && next.remarks.join("\n") !== listing.remarks.join("\n")
     for (const [uri, window] of listing.windows) if (next.windows.get(uri) !== window) cache.delete(window)
@@ -109,7 +113,13 @@ export const makeWindowServer = Effect.fnUntraced(function*(
       return content
     }).pipe(Effect.catch((error) => Effect.succeed(failed(`it could not be read: ${publicMessage(error)}`))))
 
-  const updates = yield* makeUpdates({ read, nextVersion, changed })
+  const updates = yield* makeUpdates(
+    read,
+    Effect.suspend(() => {
+      version = nextVersion()
+      return changed
+    })
+  )
   const subscriptions = yield* makeSubscriptions({
     client,
     isOffered: announced["subscribe"] === true,
@@ -155,6 +165,7 @@ export const makeWindowServer = Effect.fnUntraced(function*(
     windows: () => [...listing.windows.values()],
     rejected: () => listing.rejected,
     remarks: () => listing.remarks,
+    fingerprint: () => listing.windows.size === 0 ? "" : `${version}/${listing.places}`,
     refresh,
     used: () => {
       generation++
@@ -183,21 +194,27 @@ interface Listing {
   readonly windows: ReadonlyMap<string, Window>
   readonly rejected: ReadonlyArray<RejectedWindow>
   readonly remarks: ReadonlyArray<string>
+  /** Whether there are windows that were not there before. */
+  readonly hasNew: boolean
+  /** The same text exactly for the same windows in the same places. */
+  readonly places: string
 }
 
-interface ListingContext extends Pick<WindowServerOptions, "server" | "source" | "nextVersion"> {
+interface ListingContext extends Pick<WindowServerOptions, "server" | "source"> {
   readonly known: ReadonlyMap<string, Window>
 }
 
 const readListing = (
   resources: ReadonlyArray<unknown>,
   cut: string | undefined,
-  { known, nextVersion, server, source }: ListingContext
+  { known, server, source }: ListingContext
 ): Listing => {
   const windows = new Map<string, Window>()
   const identities = new Set<string>()
   const rejected: Array<RejectedWindow> = []
   const remarks: Array<string> = cut === undefined ? [] : [cut]
+  const places = createHash("sha256")
+  let hasNew = false
   const reject = (window: RejectedWindow) => {
     rejected.push(window)
     remarks.push(`${window.uri} is left out: ${window.why}`)
@@ -211,21 +228,19 @@ const readListing = (
       identities.add(listed.identity)
       for (const remark of listed.remarks) remarks.push(`${listed.uri}: ${remark}`)
       const before = known.get(listed.uri)
-      const { epoch = 0, told, version = nextVersion() } = before ?? {}
       const isSame = before?.priority === listed.priority && before.fullscreen === listed.fullscreen
-      windows.set(listed.uri, isSame ? before : { ...listed, server, version, told, epoch })
+      const { epoch = 0, told } = before ?? {}
+      hasNew ||= before === undefined
+      places.update(JSON.stringify([listed.identity, listed.priority, listed.fullscreen]))
+      windows.set(listed.uri, isSame ? before : { ...listed, server, told, epoch })
     }
   }
-  return { windows, rejected, remarks }
+  return { windows, rejected, remarks, hasNew, places: places.digest("base64") }
 }
 
 // -----------------------------------------------------------------------------
 // Changes of content
 // -----------------------------------------------------------------------------
-
-interface UpdatesOptions extends Pick<WindowServerOptions, "nextVersion" | "changed"> {
-  readonly read: WindowServer["read"]
-}
 
 interface Updates extends Paced {
   /** A window whose content is said to have changed. */
@@ -233,7 +248,7 @@ interface Updates extends Paced {
 }
 
 const makeUpdates = Effect.fnUntraced(
-  function*({ changed, nextVersion, read }: UpdatesOptions): Effect.fn.Return<Updates> {
+  function*(read: WindowServer["read"], changed: Effect.Effect<void>): Effect.fn.Return<Updates> {
     let waiting = new Set<Window>()
     const compare = Effect.fnUntraced(function*(window: Window) {
       const content = yield* Effect.timeoutOrElse(read(window), {
@@ -243,7 +258,6 @@ const makeUpdates = Effect.fnUntraced(
       const now = digest(content)
       if (window.told === now) return
       window.told = now
-      window.version = nextVersion()
       yield* changed
     })
     const paced = yield* makePaced(Effect.suspend(() => {
