@@ -29,7 +29,8 @@ const forbidden: ReadonlyArray<readonly [rule: string, path: string, source: str
   ["a higher floor, from a role", "src/agent/A.ts", "import { b } from \"../testing/B.ts\"", /a higher floor/],
   ["a sibling role", "src/agent/A.ts", "import * as C from \"../computer/C.ts\"", /sibling/],
   ["a sibling role's types", "src/server/A.ts", "import type { C } from \"../agent/C.ts\"", /sibling/],
-  ["a sibling on the top floor", "src/cli/A.ts", "import * as T from \"../testing/T.ts\"", /sibling/],
+  ["a sibling on the top floor", "src/testing/A.ts", "import * as C from \"../cli/C.ts\"", /sibling/],
+  ["a neighbour's internals", "src/cli/A.ts", "import * as T from \"../testing/internal/t.ts\"", /internal to/],
   ["an unknown area", "src/agent/A.ts", "import * as T from \"../helpers/T.ts\"", /no area of src/],
   ["a file of an unknown area", "src/helpers/A.ts", "import * as T from \"../protocol/T.ts\"", /no area of src/],
   ["a file outside of src", "src/agent/A.ts", "import { t } from \"../../test/support/t.ts\"", /outside of src/],
@@ -101,6 +102,7 @@ const allowed: ReadonlyArray<readonly [path: string, source: string]> = [
     "src/cli/Main.ts",
     "import * as N from \"@effect/platform-node/NodeRuntime\"\nimport * as A from \"../agent/Agent.ts\""
   ],
+  ["src/cli/internal/a.ts", "import * as T from \"../../testing/T.ts\""],
   ["src/testing/Office.ts", "import * as A from \"../agent/Agent.ts\"\nimport * as S from \"../server/Server.ts\""],
   [
     "src/agent/index.ts",

@@ -19,6 +19,7 @@ import * as MutableRef from "effect/MutableRef"
 import type * as Runtime from "effect/Runtime"
 import { agentCommand } from "./AgentCommand.ts"
 import { computerCommand } from "./ComputerCommand.ts"
+import { conformanceCommand } from "./ConformanceCommand.ts"
 import { demoCommand } from "./DemoCommand.ts"
 import { type ExitCode, exitCodes, exitCodeTable } from "./internal/exitCodes.ts"
 import { oneLine, report } from "./internal/failure.ts"
@@ -57,7 +58,7 @@ const smcp = Command.make("smcp").pipe(
     },
     { command: "smcp agent tools --url http://127.0.0.1:7000 --office demo", description: "What the office offers" }
   ]),
-  Command.withSubcommands([serverCommand, computerCommand, agentCommand, demoCommand]),
+  Command.withSubcommands([serverCommand, computerCommand, agentCommand, conformanceCommand, demoCommand]),
   Command.withGlobalFlags([Debug])
 )
 

@@ -17,7 +17,8 @@ export const environmentOf: Readonly<Record<string, string>> = {
   config: "SMCP_CONFIG"
 }
 
-const isHttpUrl = (text: string): boolean => /^(https?|wss?):$/.test(URL.canParse(text) ? new URL(text).protocol : "")
+/** Whether a text is the URL of a Server. */
+export const isHttpUrl = (text: string): boolean => /^(https?|wss?):$/.test(URL.canParse(text) ? new URL(text).protocol : "")
 
 const notEmpty = (what: string) => Flag.filter<string>((text) => text.trim() !== "", () => `${what} must not be empty`)
 

@@ -9,7 +9,8 @@ import * as Fiber from "effect/Fiber"
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 const CLEAR_LINE = "\r\u001b[K"
 
-const canAnimate = (): boolean => process.stderr.isTTY && process.env["TERM"] !== "dumb"
+/** Whether stderr is a terminal that shows something under way. */
+export const canAnimate = (): boolean => process.stderr.isTTY && process.env["TERM"] !== "dumb"
 
 const write = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(text))
 
