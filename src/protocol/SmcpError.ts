@@ -16,8 +16,8 @@ export class NotConnected extends Schema.TaggedError<NotConnected>()("NotConnect
 }) {}
 
 /**
- * The connection went away during a call. `not-sent`: the peer never saw it.
- * `unknown`: it may have run, so repeating it is the caller's decision.
+ * The connection went away during a call. `not-sent`: it ended before the call's
+ * turn to be sent, so the peer never saw it. `unknown`: it may have run, so repeating it is the caller's decision.
  */
 export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
   outcome: Schema.Literals(["not-sent", "unknown"]),

@@ -254,7 +254,7 @@ const linkOf = (socket: Socket): clientCore.Link => {
         Effect.flatMap(sendable(event, payload), (text) =>
           Effect.callback<Ack.Args, SmcpError.SmcpError>((resume) => {
             socket.timeout(millis).emit(event, text, (error: Error | null, ...args: Array<unknown>) => {
-              resume(error === null ? Effect.succeed(args) : Effect.fail(unanswered(socket, event, millis)))
+              resume(error === null ? Effect.succeed(args) : Effect.fail(unanswered(socket, event, text, millis)))
             })
           }))
       )
@@ -273,15 +273,41 @@ const encodeJson = (value: unknown): string | undefined => {
 const notJson = (event: string) =>
   Effect.fail(SmcpError.make(new WireError.BadRequest({ message: `Invalid ${event} payload: it has no JSON form` })))
 
-const unanswered = (socket: Socket, event: string, millis: number): SmcpError.SmcpError =>
+const unanswered = (
+  socket: Socket,
+  event: string,
+  { text }: carriedParser.CarriedText,
+  millis: number
+): SmcpError.SmcpError =>
   SmcpError.make(
     socket.connected
       ? new SmcpError.CallTimeout({ event, millis })
-      : new SmcpError.ConnectionLost({ outcome: "unknown", message: `The connection was lost during ${event}` })
+      : new SmcpError.ConnectionLost({
+        outcome: neverLeft(socket, text) ? "not-sent" : "unknown",
+        message: `The connection was lost during ${event}`
+      })
   )
 
+/** What Engine.IO has and does not tell in its types. */
+interface Engine {
+  /** Bytes. */
+  readonly _maxPayload?: number
+  readonly readyState: string
+  /** Packets to be sent; the first so many are under way. Kept until everybody heard that the connection ended. */
+  readonly writeBuffer: ReadonlyArray<{ readonly data?: unknown }>
+  readonly _prevBufferLen: number
+}
+
+/** There is none before the first connection. */
+const engineOf = (socket: Socket) => socket.io.engine as unknown as Engine | undefined
+
+/** Whether a payload still waited to be sent when the connection ended, as while another request was under way. */
+const neverLeft = (socket: Socket, text: string): boolean => {
+  const engine = engineOf(socket)
+  // An engine that is not closed yet may still send it.
+  return engine?.readyState === "closed" &&
+    engine.writeBuffer.slice(engine._prevBufferLen).some(({ data }) => typeof data === "string" && data.includes(text))
+}
+
 /** What the Server said at the handshake. Sizes in bytes. */
-const maxPayloadOf = (socket: Socket): number =>
-  // there is no engine before the first connection, and its field has no type
-  (socket.io.engine as unknown as { readonly _maxPayload?: number } | undefined)?._maxPayload ??
-    payloadLimit.DEFAULT_MAX_PAYLOAD
+const maxPayloadOf = (socket: Socket): number => engineOf(socket)?._maxPayload ?? payloadLimit.DEFAULT_MAX_PAYLOAD

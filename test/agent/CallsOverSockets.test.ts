@@ -6,12 +6,15 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import type { AddressInfo } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Server, type Socket } from "socket.io"
+import { Server, type ServerOptions, type Socket } from "socket.io"
 import { Socket as ClientSocket } from "socket.io-client"
 import * as Agent from "../../src/agent/Agent.ts"
 import * as ToolOutcome from "../../src/agent/ToolOutcome.ts"
+import { eventually } from "../computer/support/processes.ts"
+import * as FaultProxy from "../faults/support/FaultProxy.ts"
 import { listening } from "../support/httpServer.ts"
 import type { Payload } from "./support/playedServer.ts"
 
@@ -20,10 +23,15 @@ type Ack = (...args: ReadonlyArray<unknown>) => void
 const result = (text: string) => ({ content: [{ type: "text", text }] })
 
 /** An Agent at a bare Socket.IO server that does with calls what the test says. */
-const connected = Effect.fnUntraced(function*(onCall: (socket: Socket, payload: Payload, ack: Ack) => void) {
-  const { server, url } = yield* listening
+const connected = Effect.fnUntraced(function*(
+  onCall: (socket: Socket, payload: Payload, ack: Ack) => void,
+  options: Partial<ServerOptions> = {}
+) {
+  const { server } = yield* listening
+  const proxy = yield* FaultProxy.start((server.address() as AddressInfo).port)
+  const { url } = proxy
   const io = yield* Effect.acquireRelease(
-    Effect.sync(() => new Server(server)),
+    Effect.sync(() => new Server(server, options)),
     (io) => Effect.promise(() => io.close())
   )
   const cancelled = new Set<string>()
@@ -40,7 +48,7 @@ const connected = Effect.fnUntraced(function*(onCall: (socket: Socket, payload: 
   const agent = Context.get(yield* Layer.build(Agent.layer({ url, office: "R", name: "A" })), Agent.Agent)
   const client = connect.mock.contexts[0] as { readonly acks: object }
   connect.mockRestore()
-  return { agent, sockets, cancelled, waitingAcks: () => Object.keys(client.acks).length }
+  return { agent, proxy, sockets, cancelled, waitingAcks: () => Object.keys(client.acks).length }
 })
 
 const collectGarbage: () => void = (setFlagsFromString("--expose_gc"), runInNewContext("gc"))
@@ -102,4 +110,31 @@ it.live("an acknowledgement of an old session is nobody's, however it comes", ()
     ack(result("new"))
     assert.strictEqual(ToolOutcome.text(yield* Fiber.join(next)), "new")
     assert.strictEqual(waitingAcks(), 0)
+  }))
+
+it.live("a call is known never to have been sent when its connection ends before its turn", () =>
+  Effect.gen(function*() {
+    let received = 0
+    // Over polling, what is said while a request is under way waits for its end.
+    const { agent, proxy } = yield* connected(() => void received++, { transports: ["polling"] })
+    yield* proxy.flow("hold", ["up"])
+    const callTool = Effect.flip(agent.callTool({ computer: "C", tool: "t", timeout: "20 seconds" }))
+    const calls = yield* Effect.forEach(
+      [0, 1, 2],
+      () => Effect.forkChild(callTool, { startImmediately: true })
+    )
+    yield* eventually("the poll and the first call are under way", () => proxy.open() === 2)
+    yield* proxy.cut()
+    const ends = yield* Effect.forEach(calls, Fiber.join)
+    assert.deepStrictEqual(
+      ends.map(({ reason }) => reason._tag === "ConnectionLost" ? reason.outcome : reason._tag),
+      ["unknown", "not-sent", "not-sent"]
+    )
+    yield* proxy.flow("pass")
+    yield* agent.stateChanges.pipe(
+      Stream.filter(({ _tag }) => _tag === "Joined"),
+      Stream.take(1),
+      Stream.runDrain
+    )
+    assert.strictEqual(received, 0)
   }))

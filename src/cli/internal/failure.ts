@@ -94,7 +94,9 @@ const adviceOn = (reason: SmcpError.Reason): string | undefined => {
         ? "The Computer takes files only when started with --landing-root"
         : undefined
     case "ConnectionLost":
-      return reason.outcome === "unknown" ? "The call may have run; look before you repeat it" : undefined
+      return reason.outcome === "unknown"
+        ? "The call may have run; look before you repeat it"
+        : "The call was not sent, so it can be repeated"
     default:
       return undefined
   }
