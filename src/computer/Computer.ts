@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import type { ServerInput } from "../protocol/ServerConfig.ts"
 import * as ServerEvent from "../protocol/ServerEvent.ts"
+import * as Skill from "../protocol/Skill.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { SmcpTool } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
@@ -67,8 +68,8 @@ export interface Options
 
 /**
  * A Computer in its office. It answers `client:get_tools`, `client:tool_call`, `client:get_config`,
- * `client:get_desktop`, `client:get_resources`, `client:get_blob` and `client:put_blob`, stops calls that are cancelled,
- * and reports when its tools or its desktop change.
+ * `client:get_desktop`, `client:get_resources`, `client:get_blob` and `client:put_blob`, says that it has no skills, stops
+ * calls that are cancelled, and reports when its tools or its desktop change.
  */
 export class Computer extends Context.Service<Computer, {
   readonly name: string
@@ -224,6 +225,7 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, reports: Rep
         Effect.flatMap(manager.states, (states) => Resources.page(states, request, transport.revision))
       ))
   }
+  if (transport.revision.hasSkills) yield* answerForSkills(seat)
   if (transport.revision.hasGetBlob) {
     yield* transport.handle(ClientEvent.GetBlob, (request) => addressed(seat, request, blobs.read(request)))
   }
@@ -231,6 +233,25 @@ const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, reports: Rep
     yield* transport.handle(ClientEvent.PutBlob, (request) => addressed(seat, request, uploads.put(request)))
   }
   return calls
+})
+
+/** A Computer of this package has no skills, and says so: some Servers take no answer for a broken Computer. */
+const answerForSkills = Effect.fnUntraced(function*(seat: SeatOptions) {
+  const transport = yield* Transport
+  yield* transport.handle(
+    ClientEvent.GetSkills,
+    (request) => addressed(seat, request, Effect.succeed({ skills: [], req_id: request.req_id }))
+  )
+  yield* transport.handle(ClientEvent.GetSkill, (request) =>
+    addressed(
+      seat,
+      request,
+      Effect.fail(SmcpError.make(
+        Skill.isName(request.name)
+          ? new WireError.McpServerNotFound({ message: "Skill not found", details: { name: request.name } })
+          : new WireError.InvalidSkillName({ name: request.name })
+      ))
+    ))
 })
 
 /** Refuses what is meant for another Computer, as the Server does. */

@@ -3,7 +3,23 @@
  */
 import * as Schema from "effect/Schema"
 import { computerCallFields } from "./AgentCall.ts"
+import * as BundleId from "./BundleId.ts"
 import { maybe, OpenRecord } from "./internal/fields.ts"
+
+/**
+ * Whether a text has the form of a skill's name: `skill`, `plugin:skill` or `mcp:<bundle id>:skill`, where skills and
+ * plugins are 1 to 64 lower-case letters and digits in parts joined by single hyphens (specification, skill).
+ */
+export const isName = (name: string): boolean => {
+  const parts = name.split(":")
+  if (parts.length <= 2) return parts.every(isKebab)
+  const [source = "", server = "", skill = ""] = parts
+  return parts.length === 3 && source === "mcp" && BundleId.isValid(server) && isKebab(skill)
+}
+
+const isKebab = (text: string): boolean => text.length <= LONGEST_PART && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text)
+
+const LONGEST_PART = 64
 
 /** One skill in the answer to `client:get_skills`. */
 export const SkillRef = Schema.Struct({

@@ -246,6 +246,23 @@ describe("Computer", () => {
       assert.deepStrictEqual(yield* Fiber.join(pending), [JSON.parse(JSON.stringify(ToolResult.cancelled))])
     }).pipe(Effect.provide(layerOpenServer().pipe(Layer.provide(quiet)))))
 
+  it.live("has no skills, and says so", () =>
+    Effect.gen(function*() {
+      const { office } = yield* withServers({})
+      const request = envelope()
+      assert.deepStrictEqual(yield* office.ask(ClientEvent.GetSkills, request), { skills: [], req_id: request.req_id })
+      assert.deepStrictEqual(yield* office.ask(ClientEvent.GetSkill, envelope({ name: "code-review" })), {
+        code: 4014,
+        message: "Skill not found",
+        details: { name: "code-review" }
+      })
+      assert.deepStrictEqual(yield* office.ask(ClientEvent.GetSkill, envelope({ name: "../etc" })), {
+        code: 4016,
+        message: "Invalid skill name",
+        details: { name: "../etc" }
+      })
+    }))
+
   it.live("leaves nothing when its scope closes during a call", () =>
     Effect.gen(function*() {
       const before = childrenOf(process.pid)
