@@ -39,6 +39,8 @@ export class ResourceServer {
   answersList: (() => unknown) | undefined
   /** Refuses subscriptions as a server that does not know them. */
   refusesSubscriptions = false
+  /** What subscriptions wait for. */
+  subscribing = Promise.resolve()
   /** What was asked, as `method` or `method uri`. */
   asked: Array<string> = []
   /** Its tools; all do what `touched` says. */
@@ -126,9 +128,11 @@ export class ResourceServer {
         contents: typeof text === "string" ? [{ uri, text }] : [...text] as Array<{ uri: string; text: string }>
       }
     })
-    if (this.announced?.subscribe !== true || this.refusesSubscriptions) return
-    server.setRequestHandler(SubscribeRequestSchema, ({ params: { uri } }) => {
+    if (this.announced?.subscribe !== true) return
+    server.setRequestHandler(SubscribeRequestSchema, async ({ params: { uri } }) => {
       this.asked.push(`subscribe ${uri}`)
+      if (this.refusesSubscriptions) throw new SdkError(ErrorCode.MethodNotFound, "Method not found")
+      await this.subscribing
       return {}
     })
     server.setRequestHandler(UnsubscribeRequestSchema, ({ params: { uri } }) => {
