@@ -143,6 +143,11 @@ describe("an upload", () => {
       "BlobTransferFailed source"
     ],
     [
+      "begins with all that was declared",
+      { stream: inPieces(good, 300), size: 300, sha256: sha256(good.subarray(0, 300)) },
+      "BlobTransferFailed source"
+    ],
+    [
       "ends before its declared size",
       { stream: inPieces(good, 300), size: 1001, sha256: sha256(good) },
       "BlobTransferFailed source"
