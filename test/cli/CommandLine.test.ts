@@ -19,7 +19,7 @@ describe("the command line of smcp", () => {
     Effect.gen(function*() {
       const { exitCode, stderr, stdout } = yield* smcp(["--help"])
       assert.deepStrictEqual([exitCode, stderr], [0, ""])
-      for (const command of ["server", "computer", "agent", "demo"]) {
+      for (const command of ["server", "computer", "agent", "conformance", "demo"]) {
         assert.match(stdout, new RegExp(`^ +${command} `, "m"))
       }
       for (const [code, meaning] of exitCodeTable) {

@@ -299,11 +299,13 @@ const skillRules: ReadonlyArray<Rule> = [
     run: Effect.fnUntraced(function*(visit) {
       const { args, req_id } = yield* visit.askAll("client:get_skills")
       if (args.length === 0 || kit.isError(args)) {
-        return yield* kit.skip(`the Computer has no skills: ${RawFrame.ack(0, args)}`)
+        return yield* kit.skip(`the Computer does not tell its skills: ${RawFrame.ack(0, args)}`)
       }
       const answer = yield* kit.expectObject("get_skills", args)
       yield* kit.expectEqual("req_id", answer["req_id"], req_id)
-      for (const skill of yield* computers.listOf("get_skills", answer, "skills")) {
+      const skills = yield* computers.listOf("get_skills", answer, "skills")
+      if (skills.length === 0) yield* visit.stage.remark("the Computer has no skill")
+      for (const skill of skills) {
         yield* computers.expectKeys("A skill", skill, {
           name: ["a text", computers.isText],
           source: ["a text", computers.isText],

@@ -32,6 +32,11 @@ export interface Response {
   readonly body: string
 }
 
+/** A response with the cookies it sets, as the next request sends them. */
+interface Answer extends Response {
+  readonly cookie: string
+}
+
 /** What the Server tells when it opens a session. */
 export interface OpenPacket {
   readonly sid: string
@@ -84,9 +89,9 @@ export const request = (
   url: string,
   options: { readonly body?: string; readonly headers?: Readonly<Record<string, string>> | undefined } = {},
   millis = REQUEST_MILLIS
-): Effect.Effect<Response, RawFailure> =>
+): Effect.Effect<Answer, RawFailure> =>
   Effect.tryPromise({
-    try: async (signal): Promise<Response> => {
+    try: async (signal): Promise<Answer> => {
       const response = await fetch(url, {
         headers: {
           ...(options.body === undefined ? {} : { "Content-Type": "text/plain;charset=UTF-8" }),
@@ -98,6 +103,7 @@ export const request = (
       return {
         status: response.status,
         headers: Object.fromEntries(response.headers.entries()),
+        cookie: response.headers.getSetCookie().map((each) => each.split(";")[0]).join("; "),
         body: await response.text()
       }
     },
@@ -132,8 +138,7 @@ export const make = Effect.fnUntraced(function*(
   address: Address,
   query: Readonly<Record<string, string>>
 ): Effect.fn.Return<RawPeer, RawFailure, Scope.Scope> {
-  const { headers } = address
-  const response = yield* request(handshakeUrl(address, query), { headers })
+  const response = yield* request(handshakeUrl(address, query), { headers: address.headers })
   const open = openPacketOf(response.body)
   if (response.status !== 200 || open === undefined) {
     return yield* new RawFailure({
@@ -141,6 +146,8 @@ export const make = Effect.fnUntraced(function*(
     })
   }
   const url = handshakeUrl(address, { ...query, sid: open.sid })
+  // What balances the load of several Servers may remember this session by it.
+  const headers = response.cookie === "" ? address.headers : { ...address.headers, Cookie: response.cookie }
   const inbox = new Inbox()
   // Two requests of one session at once end it.
   const oneAtATime = yield* Semaphore.make(1)
