@@ -253,8 +253,15 @@ const linkOf = (socket: Socket): clientCore.Link => {
       Effect.suspend(() =>
         Effect.flatMap(sendable(event, payload), (text) =>
           Effect.callback<Ack.Args, SmcpError.SmcpError>((resume) => {
+            const { acks, ids: id } = registryOf(socket)
             socket.timeout(millis).emit(event, text, (error: Error | null, ...args: Array<unknown>) => {
               resume(error === null ? Effect.succeed(args) : Effect.fail(unanswered(socket, event, text, millis)))
+            })
+            return Effect.sync(() => {
+              const forget = acks[id]
+              delete acks[id]
+              // Nobody listens any more; it is called for its timer to end.
+              forget?.(new Error("abandoned"))
             })
           }))
       )
@@ -287,6 +294,14 @@ const unanswered = (
         message: `The connection was lost during ${event}`
       })
   )
+
+/** What Socket.IO has and does not tell in its types: who waits for an acknowledgement, and the id of the next. */
+interface Registry {
+  readonly ids: number
+  readonly acks: Record<number, ((error: Error) => void) | undefined>
+}
+
+const registryOf = (socket: Socket) => socket as unknown as Registry
 
 /** What Engine.IO has and does not tell in its types. */
 interface Engine {

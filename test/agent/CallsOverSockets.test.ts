@@ -84,6 +84,27 @@ it.live(
   60_000
 )
 
+it.live("1,000 calls that are interrupted leave no acknowledgement waiting and no timer", () =>
+  Effect.gen(function*() {
+    let received = 0
+    const { agent, cancelled, waitingAcks } = yield* connected(() => void received++)
+    const before = timers()
+    const calls = yield* Effect.forkChild(
+      Effect.forEach(
+        Array.from({ length: 1000 }),
+        () => agent.callTool({ computer: "C", tool: "t", timeout: "1 hour" }),
+        { concurrency: "unbounded" }
+      ),
+      { startImmediately: true }
+    )
+    yield* eventually("all calls arrived", () => received === 1000)
+    assert.strictEqual(waitingAcks(), 1000)
+    yield* Fiber.interrupt(calls)
+    assert.strictEqual(waitingAcks(), 0)
+    assert.isAtMost(timers(), before + 3)
+    yield* eventually("all calls were cancelled", () => cancelled.size === 1000)
+  }))
+
 it.live("an acknowledgement of an old session is nobody's, however it comes", () =>
   Effect.gen(function*() {
     const calls = yield* Queue.unbounded<Ack>()
@@ -117,19 +138,23 @@ it.live("a call is known never to have been sent when its connection ends before
     let received = 0
     // Over polling, what is said while a request is under way waits for its end.
     const { agent, proxy } = yield* connected(() => void received++, { transports: ["polling"] })
+    // Nothing but the poll is under way.
+    yield* Effect.sleep("100 millis")
+    yield* eventually("the last request has ended", () => proxy.open() === 1)
     yield* proxy.flow("hold", ["up"])
     const callTool = Effect.flip(agent.callTool({ computer: "C", tool: "t", timeout: "20 seconds" }))
     const calls = yield* Effect.forEach(
       [0, 1, 2],
       () => Effect.forkChild(callTool, { startImmediately: true })
     )
-    yield* eventually("the poll and the first call are under way", () => proxy.open() === 2)
-    yield* proxy.cut()
+    // A connection that is on its way to the proxy hears nothing of a cut.
+    const cutting = yield* Effect.forkScoped(Effect.forever(Effect.delay(proxy.cut(), "20 millis")))
     const ends = yield* Effect.forEach(calls, Fiber.join)
     assert.deepStrictEqual(
       ends.map(({ reason }) => reason._tag === "ConnectionLost" ? reason.outcome : reason._tag),
       ["unknown", "not-sent", "not-sent"]
     )
+    yield* Fiber.interrupt(cutting)
     yield* proxy.flow("pass")
     yield* agent.stateChanges.pipe(
       Stream.filter(({ _tag }) => _tag === "Joined"),
