@@ -18,6 +18,7 @@ import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
 import { Transport } from "../transport/Transport.ts"
 import type * as AgentResource from "./AgentResource.ts"
+import type * as AgentSkill from "./AgentSkill.ts"
 import * as AgentTool from "./AgentTool.ts"
 import type * as AgentWindow from "./AgentWindow.ts"
 import type * as BlobDownload from "./BlobDownload.ts"
@@ -113,6 +114,17 @@ export class Agent extends Context.Service<Agent, {
     computer: string,
     options?: AgentWindow.DesktopOptions
   ) => Effect.Effect<ReadonlyArray<AgentWindow.AgentWindow>, SmcpError>
+  /** The skills of a Computer. */
+  readonly skills: (computer: string) => Effect.Effect<ReadonlyArray<AgentSkill.AgentSkill>, SmcpError>
+  /**
+   * One file of a skill, `SKILL.md` unless another path inside its folder is given. Fails with 4014 when there is no such
+   * skill, 4016 when the name has no skill's form, and 4017, with its reason, when the file cannot be had.
+   */
+  readonly skillFile: (
+    computer: string,
+    name: string,
+    options?: { readonly path?: string | undefined }
+  ) => Effect.Effect<AgentSkill.SkillFile, SmcpError>
   /** The bytes behind a handle, in order and checked; see `BlobDownload.stream`. Fails with 4018 and its reason. */
   readonly blob: (
     computer: string,

@@ -9,6 +9,7 @@ import type { SessionInfo } from "../protocol/Office.ts"
 import type { GetConfigRet } from "../protocol/ServerConfig.ts"
 import * as Agent from "./Agent.ts"
 import type { ResourcePage } from "./AgentResource.ts"
+import type { AgentSkill, SkillFile } from "./AgentSkill.ts"
 import type { AgentTool } from "./AgentTool.ts"
 import type { AgentWindow, DesktopOptions } from "./AgentWindow.ts"
 import type { Download, DownloadOptions } from "./BlobDownload.ts"
@@ -51,6 +52,13 @@ export interface ConnectedAgent {
   ) => Promise<ResourcePage>
   /** The windows of a Computer's desktop, the most important first. */
   readonly desktop: (computer: string, options?: DesktopOptions & SignalOptions) => Promise<ReadonlyArray<AgentWindow>>
+  readonly skills: (computer: string, options?: SignalOptions) => Promise<ReadonlyArray<AgentSkill>>
+  /** One file of a skill; `SKILL.md` unless `path` says otherwise. */
+  readonly skillFile: (
+    computer: string,
+    name: string,
+    options?: { readonly path?: string | undefined } & SignalOptions
+  ) => Promise<SkillFile>
   /** The bytes behind a handle, checked. */
   readonly download: (computer: string, handle: string, options?: DownloadOptions & SignalOptions) => Promise<Download>
   /** The same piece by piece; the last piece comes only when the hash of all is right. */
@@ -84,6 +92,8 @@ export const connectAgent = async (options: ConnectOptions): Promise<ConnectedAg
     config: (computer, signals) => run(agent.config(computer), signals),
     resources: (computer, mcpServer, options) => run(agent.resources(computer, mcpServer, options), options),
     desktop: (computer, options) => run(agent.desktop(computer, options), options),
+    skills: (computer, signals) => run(agent.skills(computer), signals),
+    skillFile: (computer, name, options) => run(agent.skillFile(computer, name, options), options),
     download: (computer, handle, options) => run(agent.download(computer, handle, options), options),
     blob: (computer, handle) => Stream.toAsyncIterable(agent.blob(computer, handle)),
     upload: (computer, bytes, options = {}) => {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
 import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
 import { type Args, failure, type Payload, playedOffice, type Script } from "./support/playedServer.ts"
 
 const answering = (event: string, answer: (payload: Payload) => Args): Script => (heard) =>
@@ -132,6 +134,68 @@ describe("resources", () => {
       const { agent } = yield* playedOffice(answering("client:get_resources", () => answer))
       const all = failure(Stream.runCollect(agent.allResources("C", "b")))
       assert.strictEqual(yield* all, end === "[]" ? "succeeded with []" : end)
+    }))
+})
+
+describe("skills", () => {
+  const sent = { name: "pdf", source: "user", path: "/skills/pdf", description: "Reads PDF" }
+  const seen = {
+    ...sent,
+    computer: "C",
+    uri: undefined,
+    license: undefined,
+    compatibility: undefined,
+    version: undefined,
+    allowedTools: [],
+    tags: [],
+    metadata: {}
+  }
+
+  it.effect("are listed, whatever peers leave out", () =>
+    Effect.gen(function*() {
+      const { agent } = yield* playedOffice(answering("client:get_skills", () => [
+        { skills: [sent, { ...sent, uri: null, tags: null, allowed_tools: ["bash"], skill_metadata: { own: 1 } }] }
+      ]))
+      assert.deepStrictEqual(yield* agent.skills("C"), [
+        seen,
+        { ...seen, allowedTools: ["bash"], metadata: { own: 1 } }
+      ])
+    }))
+
+  it.effect("give their files, small ones at once and others by handle", () =>
+    Effect.gen(function*() {
+      const bytes = new TextEncoder().encode("the whole file")
+      const sha256 = createHash("sha256").update(bytes).digest("hex")
+      const { agent, all } = yield* playedOffice(({ event, payload }) =>
+        event === "client:get_blob"
+          ? [{ total_size: bytes.length, sha256, chunk_offset: 0, eof: true, blob: Base64.encode(bytes) }]
+          : event !== "client:get_skill"
+          ? undefined
+          : payload["rel_path"] === undefined
+          ? [{ name: "pdf", rel_path: "SKILL.md", mime_type: "text/markdown", body: "grüße" }]
+          : [{
+            name: "pdf",
+            blob_handle: payload["rel_path"] === "good" ? "h" : null,
+            sha256,
+            total_size: bytes.length
+          }]
+      )
+      assert.deepStrictEqual(yield* agent.skillFile("C", "pdf"), {
+        path: "SKILL.md",
+        mimeType: "text/markdown",
+        bytes: new TextEncoder().encode("grüße")
+      })
+      assert.deepStrictEqual(yield* agent.skillFile("C", "pdf", { path: "good" }), {
+        path: "good",
+        mimeType: undefined,
+        bytes
+      })
+      assert.strictEqual(yield* failure(agent.skillFile("C", "pdf", { path: "neither" })), "InvalidResponse")
+      assert.deepStrictEqual(all("client:get_skill").map((payload) => payload["rel_path"]), [
+        undefined,
+        "good",
+        "neither"
+      ])
     }))
 })
 

@@ -6,10 +6,12 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as ClientEvent from "../../protocol/ClientEvent.ts"
 import * as RequestId from "../../protocol/RequestId.ts"
+import type { GetSkillRet } from "../../protocol/Skill.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
 import type { Transport } from "../../transport/Transport.ts"
 import type { Agent } from "../Agent.ts"
 import * as AgentResource from "../AgentResource.ts"
+import * as AgentSkill from "../AgentSkill.ts"
 import * as AgentWindow from "../AgentWindow.ts"
 import * as BlobDownload from "../BlobDownload.ts"
 import * as Upload from "../Upload.ts"
@@ -32,7 +34,10 @@ export const asking = (transport: Transport["Service"], agent: string) =>
       : Effect.fail(SmcpError.make(new SmcpError.UnsupportedByPeer({ event: event.name })))
   )
 
-type Questions = Pick<Agent["Service"], "resources" | "allResources" | "desktop" | "blob" | "download" | "upload">
+type Questions = Pick<
+  Agent["Service"],
+  "resources" | "allResources" | "desktop" | "skills" | "skillFile" | "blob" | "download" | "upload"
+>
 
 /** See `Agent`. */
 export const questions = (transport: Transport["Service"], agent: string): Questions => {
@@ -58,6 +63,22 @@ export const questions = (transport: Transport["Service"], agent: string): Quest
         }),
         ({ desktops }) => (desktops ?? []).map(AgentWindow.fromWire)
       ),
+    skills: (computer) =>
+      Effect.map(
+        ask(ClientEvent.GetSkills, computer),
+        ({ skills }) => (skills ?? []).map((skill) => AgentSkill.fromWire(computer, skill))
+      ),
+    skillFile: Effect.fnUntraced(function*(computer, name, { path } = {}) {
+      const file = yield* ask(ClientEvent.GetSkill, computer, {
+        name,
+        ...(path === undefined ? {} : { rel_path: path })
+      })
+      const bytes = typeof file.body === "string"
+        ? new TextEncoder().encode(file.body)
+        : (yield* BlobDownload.download(read(computer, yield* handleOf(file)), { sha256: file.sha256 ?? undefined }))
+          .bytes
+      return { path: file.rel_path ?? path ?? "SKILL.md", mimeType: file.mime_type ?? undefined, bytes }
+    }),
     blob: (computer, handle, options) => BlobDownload.stream(read(computer, handle), options),
     download: (computer, handle, options) => BlobDownload.download(read(computer, handle), options),
     upload: (computer, source, options) =>
@@ -72,6 +93,12 @@ export const questions = (transport: Transport["Service"], agent: string): Quest
       )
   }
 }
+
+/** Either the text itself or a handle is there. */
+const handleOf = ({ blob_handle }: GetSkillRet): Effect.Effect<string, SmcpError.SmcpError> =>
+  typeof blob_handle === "string" ? Effect.succeed(blob_handle) : Effect.fail(SmcpError.make(
+    new SmcpError.InvalidResponse({ event: ClientEvent.GetSkill.name, issue: "neither body nor blob_handle" })
+  ))
 
 const everyPage = (
   page: (cursor: string | undefined) => Effect.Effect<AgentResource.ResourcePage, SmcpError.SmcpError>
