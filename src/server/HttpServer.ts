@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import * as Revision from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import { SessionStore } from "./SessionStore.ts"
@@ -54,9 +54,13 @@ export const layer = (options: Options = {}): Layer.Layer<HttpServer, SmcpError.
         ["/", Effect.succeed({ name: "a2c-smcp", protocol_versions: versions, namespace: "/smcp" })],
         ["/health", health]
       ])
+      const sockets = new Set<Socket>()
       const server = yield* Effect.acquireRelease(
-        Effect.sync(() => Http.createServer((request, response) => void run(answer(pages, request, response)))),
-        close
+        Effect.sync(() =>
+          Http.createServer((request, response) => void run(answer(pages, request, response)))
+            .on("connection", (socket: Socket) => sockets.add(socket.once("close", () => sockets.delete(socket))))
+        ),
+        (server) => close(server, sockets)
       )
       const url = yield* listen(server, options.host ?? "127.0.0.1", options.port ?? 0)
       // One connection that cannot be accepted (no file descriptor left) must not end the process.
@@ -121,9 +125,17 @@ const listenFailed = (host: string, port: number, error: NodeJS.ErrnoException):
     })
   )
 
-const close = (server: Http.Server): Effect.Effect<void> =>
+const FAREWELL_MILLIS = 1000
+
+const close = (server: Http.Server, sockets: ReadonlySet<Socket>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (!server.listening) return resume(Effect.void)
-    server.close(() => resume(Effect.void))
+    // Upgraded connections say goodbye by themselves; one whose peer is gone would wait half a minute for the answer.
+    // @effect-diagnostics-next-line globalTimersInEffect:off
+    const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), FAREWELL_MILLIS)
+    server.close(() => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
     server.closeAllConnections()
   })

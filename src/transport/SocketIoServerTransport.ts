@@ -14,6 +14,7 @@ import * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
+import * as deadPeer from "./internal/deadPeer.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
 import * as refusedPeer from "./internal/refusedPeer.ts"
 import * as serverWrites from "./internal/serverWrites.ts"
@@ -90,7 +91,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             onRefused: (refused) => void run(refusedPeer.logRefused(refused))
           })
           io.attach(gateway)
-          io.engine.on("connection", serverWrites.gather)
+          io.engine.on("connection", serverWrites.gather).on("connection", deadPeer.letGo)
           return detach
         }),
         (detach) =>

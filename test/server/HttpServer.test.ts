@@ -45,6 +45,18 @@ const refusal = (url: string) =>
     return Effect.sync(() => socket.destroy())
   })
 
+/** Opens a WebSocket to Socket.IO by hand. */
+const upgrade = (socket: Net.Socket) =>
+  Effect.callback<void>((resume) => {
+    socket.write(
+      "GET /socket.io/?EIO=4&transport=websocket&a2c_version=0.4.0 HTTP/1.1\r\nHost: x\r\n" +
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+        `Sec-WebSocket-Key: ${Buffer.alloc(16).toString("base64")}\r\n\r\n`
+    )
+    // its first frame tells that it is open
+    socket.on("data", (bytes) => bytes.includes("pingInterval") ? resume(Effect.void) : undefined)
+  })
+
 const portOf = (url: string) => Number(new URL(url).port)
 
 describe("HttpServer", () => {
@@ -226,5 +238,18 @@ describe("HttpServer", () => {
       )
       assert.strictEqual(secondUrl, url)
       yield* Scope.close(again, Exit.void)
+    }))
+
+  it.live("ends soon although a connected peer does not answer its goodbye", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(whole(), scope)
+      const { url } = yield* HttpServer.HttpServer.pipe(Effect.provide(context))
+      const socket = Net.connect(portOf(url), "127.0.0.1")
+      yield* upgrade(socket)
+      // a peer that is gone without a word: nothing is read or written any more
+      socket.pause()
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("10 seconds"))
+      socket.destroy()
     }))
 })

@@ -292,6 +292,12 @@ describe("peers on the wire", () => {
       assert.isTrue(agent.connected)
     }).pipe(Effect.provide(layerOpenServer({ maxPayload: 50_000 }))))
 
+  it.live("closes the connection of a peer that answers neither a heartbeat nor a goodbye", () =>
+    Effect.gen(function*() {
+      const path = "/socket.io/?EIO=4&transport=websocket&a2c_version=0.4.0"
+      yield* rawUpgrade(yield* serverUrl, path).pipe(Effect.timeout("10 seconds"))
+    }).pipe(Effect.provide(layerOpenServer({ pingInterval: 50, pingTimeout: 50 }))))
+
   it.live("keeps nothing of calls that nobody answered", () =>
     Effect.gen(function*() {
       const emit = yield* Effect.acquireRelease(
