@@ -69,7 +69,8 @@ const logFailures = (contents: View["contents"]): Effect.Effect<void> => {
 
 /** The windows as the Agent gets them, from now on taken for known to it. */
 export const tell = ({ contents, shown }: View): ReadonlyArray<string> => {
-  for (const [window, content] of contents) window.told = digest(content)
+  for (const [window, content] of contents) if (content._tag === "Nothing") window.told = digest(content)
+  for (const { content, window } of shown) window.told = digest(content)
   return shown.map(({ content, window }) => render(window, content.texts))
 }
 

@@ -59,9 +59,10 @@ describe("organise and choose", () => {
     const expected = specified(given, history, size)
     assert.strictEqual(chosen.length, expected.length)
     chosen.forEach((window, index) => assert.strictEqual(window, expected[index]))
-    // nothing is read that is neither shown nor empty
+    // nothing is read in vain, unless the windows of a server take the place of its empty fullscreen window
+    if (given.some(({ content, fullscreen }) => fullscreen && !content)) return
     for (const window of read) assert.isTrue(chosen.includes(window) || !window.content)
-  }, { arbitrary: { runs: 500 } })
+  }, { arbitrary: { runs: 2000 } })
 
   const window = (uri: string, priority = 0, fullscreen = false, content = true) => ({
     server: uri.split("/")[2]!,
