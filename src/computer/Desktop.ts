@@ -94,10 +94,11 @@ const make = Effect.fnUntraced(
     let recent: ReadonlyArray<string> = []
     const fingerprint = Effect.sync(() => fingerprintOf(servers))
     const published = yield* SubscriptionRef.make(fingerprintOf(servers))
-    const publish = Effect.flatMap(
-      fingerprint,
-      (now) => now === SubscriptionRef.getUnsafe(published) ? Effect.void : SubscriptionRef.set(published, now)
-    )
+    const warnOfHosts = makeHostWarning(servers)
+    const publish = Effect.flatMap(fingerprint, (now) =>
+      now === SubscriptionRef.getUnsafe(published)
+        ? Effect.void
+        : Effect.andThen(SubscriptionRef.set(published, now), warnOfHosts))
     const attend = yield* makeAttendance({ servers, revision, changed: publish })
     const attendAll = Effect.flatMap(manager.states, attend)
     yield* manager.changes.pipe(
@@ -125,6 +126,19 @@ const make = Effect.fnUntraced(
     })
   }
 )
+
+/** Says each remark on shared hosts once; those on a server's own windows are said when it lists them. */
+const makeHostWarning = (servers: ReadonlyMap<string, WindowServer>): Effect.Effect<void> => {
+  const said = new Set<string>()
+  return Effect.suspend(() =>
+    Effect.forEach(hostDiagnostics(servers), ({ message, server }) => {
+      const text = `Windows of "${server}": ${message}`
+      if (said.has(text)) return Effect.void
+      said.add(text)
+      return Effect.logWarning(text)
+    }, { discard: true })
+  )
+}
 
 interface AttendanceOptions {
   readonly servers: Map<string, WindowServer>

@@ -310,18 +310,18 @@ describe("Desktop", () => {
       yield* Effect.forkChild(Stream.runForEach(desktop.changes, () => Effect.sync(() => changes++)), {
         startImmediately: true
       })
-      const steps: ReadonlyArray<readonly [change: () => Promise<unknown>, seen: boolean]> = [
-        [() => server.write("window://h/1", "new"), true],
-        [() => server.updated("window://h/1"), false],
-        [() => server.listChanged(), false],
-        [() => Effect.runPromise(manager.stop("none")), false],
-        [() => Effect.runPromise(manager.stop("a")), true],
-        [() => Effect.runPromise(manager.start("a").pipe(Effect.provide(quiet))), true]
+      const steps: ReadonlyArray<readonly [change: Effect.Effect<unknown, unknown>, seen: boolean]> = [
+        [Effect.promise(() => server.write("window://h/1", "new")), true],
+        [Effect.promise(() => server.updated("window://h/1")), false],
+        [Effect.promise(() => server.listChanged()), false],
+        [manager.stop("none"), false],
+        [manager.stop("a"), true],
+        [Effect.provide(manager.start("a"), quiet), true]
       ]
       let expected = 1
       const known = new Set([yield* desktop.fingerprint])
       for (const [change, seen] of steps) {
-        yield* Effect.promise(change)
+        yield* change
         if (seen) yield* until("the change is emitted", () => changes > expected)
         for (let turn = 0; turn < 20; turn++) yield* TestClock.adjust("20 millis")
         if (seen) expected++
