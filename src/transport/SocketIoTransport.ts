@@ -10,8 +10,6 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as Http from "node:http"
-import * as Https from "node:https"
 import { io, type Socket } from "socket.io-client"
 import * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
@@ -20,6 +18,7 @@ import * as WireError from "../protocol/WireError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
 import * as clientCore from "./internal/clientCore.ts"
 import { refusalOf } from "./internal/connectRefusal.ts"
+import * as openSockets from "./internal/openSockets.ts"
 import * as payloadLimit from "./internal/payloadLimit.ts"
 import type { Run } from "./internal/trackedFiber.ts"
 import { type AckFunction, DEFAULT_PATH, NAMESPACE, takeAck } from "./internal/wire.ts"
@@ -95,9 +94,9 @@ const parseUrl = (text: string): Effect.Effect<URL, SmcpError.SmcpError> =>
 
 const createSocket = Effect.fnUntraced(function*(options: Options, url: URL, run: Run) {
   // Socket.IO would wait for ever for the answer of a mute server; through its own agent it can be made to let go.
-  const agent = yield* Effect.acquireRelease(
-    Effect.sync(() => url.protocol === "https:" ? new Https.Agent() : new Http.Agent()),
-    letGo
+  const { agent, cut } = yield* Effect.acquireRelease(
+    Effect.sync(() => openSockets.make(url.protocol === "https:")),
+    ({ letGo }) => letGo
   )
   const ownPath = url.pathname === "/" || url.pathname === NAMESPACE ? DEFAULT_PATH : url.pathname
   const { apiKey } = options
@@ -125,24 +124,10 @@ const createSocket = Effect.fnUntraced(function*(options: Options, url: URL, run
       }
     })
   })
+  // Who missed the heartbeats does not answer a goodbye either, and a WebSocket would wait half a minute for that.
+  socket.on("disconnect", (reason) => reason === "ping timeout" ? cut() : undefined)
   return socket
 })
-
-const FAREWELL_MILLIS = 1000
-
-/** Gives the last requests, which say goodbye, a moment to end, and cuts what is still open. */
-const letGo = (agent: Http.Agent): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const deadline = performance.now() + FAREWELL_MILLIS
-    // The clock of the sockets, whatever Effect's clock is in a test.
-    // @effect-diagnostics-next-line globalTimersInEffect:off
-    const timer = setInterval(() => {
-      if (Object.keys(agent.sockets).length > 0 && performance.now() < deadline) return
-      clearInterval(timer)
-      agent.destroy()
-      resume(Effect.void)
-    }, 5)
-  })
 
 const credentialsFailed = SmcpError.make(
   new SmcpError.AuthenticationRejected({ message: "The credentials for the handshake could not be obtained" })

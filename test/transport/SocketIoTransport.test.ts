@@ -6,13 +6,16 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import { type AddressInfo, Socket } from "node:net"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import * as Revision from "../../src/protocol/Revision.ts"
 import * as ServerEvent from "../../src/protocol/ServerEvent.ts"
 import * as SocketIoServerTransport from "../../src/transport/SocketIoServerTransport.ts"
 import * as SocketIoTransport from "../../src/transport/SocketIoTransport.ts"
+import type { ConnectionState } from "../../src/transport/Transport.ts"
+import * as FaultProxy from "../faults/support/FaultProxy.ts"
 import { listening } from "../support/httpServer.ts"
+import { layerOpenServer, serverUrl } from "../support/socketIoServer.ts"
 import { transportCompliance } from "../support/transportCompliance.ts"
 
 transportCompliance(
@@ -193,4 +196,33 @@ describe("SocketIoTransport", () => {
       assert.isAbove(sockets.size, 1)
       assert.deepStrictEqual([...sockets].filter((socket) => !socket.destroyed), [])
     }))
+
+  it.live("cuts a connection that missed its heartbeats, and one that is dead when its scope closes", () =>
+    Effect.gen(function*() {
+      const proxy = yield* FaultProxy.start(Number(new URL(yield* serverUrl).port))
+      const scope = yield* Scope.make()
+      const { changes } = yield* Scope.provide(SocketIoTransport.make({ url: proxy.url }), scope)
+      const next = (tag: ConnectionState["_tag"]) =>
+        Stream.runHead(Stream.filter(changes, ({ _tag }) => _tag === tag)).pipe(Effect.timeout("20 seconds"))
+      // by then it has become a WebSocket; a polling connection has to be cut all the same
+      yield* Effect.sleep("300 millis")
+      const first = socketsTo(proxy.port)
+      yield* proxy.flowOfOpen("swallow")
+      yield* next("Disconnected")
+      yield* next("Connected")
+      yield* Effect.sleep("300 millis")
+      yield* proxy.flowOfOpen("swallow")
+      assert.isAtLeast(first.length, 1)
+      assert.deepStrictEqual(first.filter(({ closed }) => !closed), [])
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.promise(() => new Promise(setImmediate))
+      assert.deepStrictEqual(socketsTo(proxy.port), [])
+    }).pipe(Effect.provide(layerOpenServer({ pingInterval: 300, pingTimeout: 700 }))))
 })
+
+/** The connections of this process to a port. */
+const socketsTo = (port: number): ReadonlyArray<Socket> => {
+  const { _getActiveHandles } = process as unknown as { readonly _getActiveHandles: () => ReadonlyArray<unknown> }
+  return _getActiveHandles.call(process).filter((handle) => handle instanceof Socket && handle.remotePort === port)
+    .map((handle) => handle as Socket)
+}
