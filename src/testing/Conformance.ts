@@ -20,15 +20,17 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import * as Ack from "../protocol/Ack.ts"
 import * as ErrorPayload from "../protocol/ErrorPayload.ts"
 import type { Revision } from "../protocol/Revision.ts"
+import * as ServerEvent from "../protocol/ServerEvent.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as actors from "./internal/conformanceActors.ts"
 import { computerContentRules } from "./internal/conformanceComputerContent.ts"
 import { computerToolRules } from "./internal/conformanceComputerTools.ts"
 import { ConformanceFailure, ConformanceSkip } from "./internal/conformanceFailure.ts"
 import { handshakeRules } from "./internal/conformanceHandshake.ts"
-import type { Harness, Level, Rule, RuleError, Stage } from "./internal/conformanceKit.ts"
+import { type Harness, type Level, prefixOf, type Rule, type RuleError, type Stage } from "./internal/conformanceKit.ts"
 import { membershipRules } from "./internal/conformanceMembership.ts"
 import { notificationRules } from "./internal/conformanceNotifications.ts"
 import { refusalRules } from "./internal/conformanceRefusals.ts"
@@ -162,8 +164,9 @@ export const check = (one: Case, harness: Harness): Effect.Effect<Outcome, Confo
   })
 
 /**
- * Whether the Server can be reached and lets the harness in. Fails as a client would: `NotConnected`,
- * `ProtocolVersionMismatch`, `BadRequest`, `AuthenticationRejected`.
+ * Whether the Server can be reached and lets the harness in, and the office of the Computer has a seat for its Agent.
+ * Fails as a client would: `NotConnected`, `ProtocolVersionMismatch`, `BadRequest`, `AuthenticationRejected`; `RoomFull`
+ * or `JoinRefused` where the seat is taken.
  */
 export const reach = (harness: Harness): Effect.Effect<void, SmcpError.SmcpError> =>
   Effect.gen(function*() {
@@ -177,7 +180,7 @@ export const reach = (harness: Harness): Effect.Effect<void, SmcpError.SmcpError
     }
     const peer = yield* actors.engine(stage)
     const answer = yield* actors.openNamespace(peer, stage)
-    if (answer?.type === "40") return
+    if (answer?.type === "40") return yield* takeSeat(harness, { ...peer, session: "", stage })
     if (answer === undefined) return yield* unreachable(harness, "the namespace /smcp is not answered")
     const { data, message } = (answer.data ?? {}) as { readonly data?: unknown; readonly message?: unknown }
     return yield* Effect.fail(
@@ -187,8 +190,15 @@ export const reach = (harness: Harness): Effect.Effect<void, SmcpError.SmcpError
     )
   }).pipe(
     Effect.scoped,
-    Effect.catchTag("RawFailure", ({ message }) => unreachable(harness, message))
+    Effect.catchTag(["RawFailure", "ConformanceFailure"], ({ message }) => unreachable(harness, message))
   )
+
+/** Where a Computer is to be checked, its office is tried. */
+const takeSeat = Effect.fnUntraced(function*({ computer }: Harness, actor: actors.Actor) {
+  if (computer === undefined) return
+  const answer = yield* actors.join(actor, "agent", actor.stage.fresh("agent"), computer.office)
+  yield* Ack.read(ServerEvent.JoinOffice, answer)
+})
 
 const unreachable = ({ url }: Harness, reason: string) =>
   Effect.fail(
@@ -201,15 +211,17 @@ const unreachable = ({ url }: Harness, reason: string) =>
 
 const CASE_DEADLINE = "25 seconds"
 const PATIENCE_MILLIS = 5000
+const SHORT_KEY = 6
 
 const stageOf = (harness: Harness, remarks: Array<string>): Stage => {
-  const run = crypto.randomUUID().slice(0, 8)
+  const prefix = prefixOf(crypto.randomUUID().slice(0, 8))
   let count = 0
   return {
     harness,
     revision: harness.revision,
     patience: harness.patience ?? PATIENCE_MILLIS,
-    fresh: (what) => `conformance-${run}-${what}-${++count}`,
+    prefix,
+    fresh: (what) => `${prefix}${what}-${++count}`,
     remark: (text) => Effect.sync(() => void (remarks.includes(text) || remarks.push(text)))
   }
 }
@@ -242,7 +254,9 @@ const brokenBy = (error: RuleError, level: Level): Outcome => {
 const withoutSecrets = ({ apiKey }: Harness, outcome: Outcome): Outcome => {
   const key = apiKey === undefined ? "" : Redacted.value(apiKey)
   if (key === "") return outcome
-  const clean = <A extends string | undefined>(text: A): A => text?.replaceAll(key, "***") as A
+  // A key of a few letters is also a part of words.
+  const [shown, hidden] = key.length < SHORT_KEY ? [JSON.stringify(key), "\"***\""] : [key, "***"]
+  const clean = <A extends string | undefined>(text: A): A => text?.replaceAll(shown, hidden) as A
   switch (outcome._tag) {
     case "Passed":
       return { ...outcome, remarks: outcome.remarks.map(clean) }

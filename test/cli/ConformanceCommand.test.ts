@@ -83,6 +83,16 @@ describe("smcp conformance", () => {
         assert.strictEqual(ended.exitCode, 1)
       }))
 
+    it.effect("exits with 6 when the office has its Agent", () =>
+      Effect.gen(function*() {
+        const { env } = yield* Office
+        const watching = yield* startSmcp(["agent", "watch", "--office", "busy"], env)
+        yield* watching.stderrHas(/Watching/)
+        const ended = yield* run(["--computer", "laptop", "--office", "busy"])
+        assert.match(errorLine(ended), /already has an agent.*one seat/)
+        assert.deepStrictEqual([ended.exitCode, ended.stdout], [6, ""])
+      }))
+
     const refused: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, said: RegExp]> = [
       ["a wrong key", ["--api-key", "wrong-secret"], /the API key is wrong.*--api-key or SMCP_API_KEY/],
       ["another revision", ["--revision", "0.5"], /The Server speaks 0\.4\.0, this side 0\.5\.0: use --revision 0\.4/],

@@ -143,6 +143,7 @@ describe("the conformance suite for Computers", () => {
           ({ outcome }) => outcome
         )
       assert.deepInclude(yield* outcomeOf("computer.present", "empty"), { _tag: "Failed", message: "It is not listed" })
+      assert.deepInclude(yield* outcomeOf("computer.get_tools", "empty"), { _tag: "Skipped" })
       yield* startComputer(harness, { ...goodComputer, role: "agent", office: "taken" })
       const outcome = yield* outcomeOf("computer.present", "taken")
       assert.strictEqual(outcome._tag, "Skipped")

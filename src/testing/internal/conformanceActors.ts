@@ -242,6 +242,10 @@ export type Notification = readonly [event: `notify:${string}`, payload: Readonl
 const isNotification = ({ data, type }: RawFrame.RawFrame): boolean =>
   type === "42" && Array.isArray(data) && String(data[0]).startsWith("notify:")
 
+/** Whether a notification is about another case: where a Server tells too much, only the case that caused it says so. */
+const isOfAnotherCase = ({ stage }: Actor, { text }: RawFrame.RawFrame): boolean =>
+  kit.mentionsCase(text) && !text.includes(stage.prefix)
+
 /**
  * Ends when everything that the Server said to the peer before has come in: it asks something that changes nothing, and
  * the answer comes last.
@@ -254,7 +258,7 @@ const catchUp = (actor: Actor | Member) =>
 /** What a peer has heard and nobody has looked at, once everything has come in. */
 export const heard = Effect.fnUntraced(function*(actor: Actor | Member) {
   yield* catchUp(actor)
-  return actor.drain(isNotification)
+  return actor.drain(isNotification).filter((frame) => !isOfAnotherCase(actor, frame))
 })
 
 /** Drops what the peers have heard so far. */
@@ -269,7 +273,10 @@ export const expectHeard = Effect.fnUntraced(function*(
   const frames: Array<RawFrame.RawFrame> = []
   // A Server may acknowledge first and notify then: what has to come may take its time.
   for (const _ of expected) {
-    const frame = yield* actor.take(isNotification, actor.stage.patience)
+    const frame = yield* actor.take(
+      (frame) => isNotification(frame) && !isOfAnotherCase(actor, frame),
+      actor.stage.patience
+    )
     if (frame !== undefined) frames.push(frame)
   }
   frames.push(...yield* heard(actor))

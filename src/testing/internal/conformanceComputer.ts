@@ -24,12 +24,30 @@ export interface Visit {
   readonly ask: (event: ClientEventName, more?: Fields) => Effect.Effect<Fields, kit.RuleError>
 }
 
+interface Options extends Omit<Parameters<typeof kit.rule>[0], "run"> {
+  readonly run: (visit: Visit) => Effect.Effect<unknown, kit.RuleError>
+}
+
 /** Makes a rule about the Computer under test; its Agent sits in the office while it runs. */
-export const computerRule = (
-  options: Omit<Parameters<typeof kit.rule>[0], "run"> & {
-    readonly run: (visit: Visit) => Effect.Effect<unknown, kit.RuleError>
-  }
-): Rule => kit.rule({ ...options, run: (stage) => Effect.flatMap(visitOf(stage), options.run) })
+export const computerRule = (options: Options): Rule =>
+  presenceRule({
+    ...options,
+    run: Effect.fnUntraced(function*(visit) {
+      if (!(yield* isPresent(visit))) return yield* kit.skip("the Computer does not sit in the office")
+      yield* options.run(visit)
+    })
+  })
+
+/** As {@link computerRule}, but whether or not the Computer is there. */
+export const presenceRule = (options: Options): Rule =>
+  kit.rule({ ...options, run: (stage) => Effect.flatMap(visitOf(stage), options.run) })
+
+/** Whether the Computer under test is listed in its office. */
+export const isPresent = ({ agent, computer }: Visit) =>
+  Effect.map(
+    actors.membersOf(agent, computer.office),
+    (members) => members.some(({ name, role }) => name === computer.name && role === "computer")
+  )
 
 const visitOf = Effect.fnUntraced(function*(stage: Stage) {
   const { computer } = stage.harness

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as actors from "./conformanceActors.ts"
 import * as computers from "./conformanceComputer.ts"
-import { computerRule, type Fields, isObject } from "./conformanceComputer.ts"
+import { computerRule, type Fields, isObject, presenceRule } from "./conformanceComputer.ts"
 import * as kit from "./conformanceKit.ts"
 import type { Rule } from "./conformanceKit.ts"
 import * as RawFrame from "./rawFrame.ts"
@@ -31,19 +31,15 @@ const jsonObjectIn = (text: unknown): Fields | undefined => {
 }
 
 const lists: ReadonlyArray<Rule> = [
-  computerRule({
+  presenceRule({
     id: "computer.present",
     title: "the Computer sits in its office under its name",
     section: "events.md, server:list_room",
-    run: Effect.fnUntraced(function*({ agent, computer }) {
-      const members = yield* actors.membersOf(agent, computer.office)
-      const found = members.some(({ name, role }) => name === computer.name && role === "computer")
-      yield* kit.ensure(
-        found,
-        "It is not listed",
-        kit.show({ name: computer.name, role: "computer" }),
-        kit.show(members)
-      )
+    run: Effect.fnUntraced(function*(visit) {
+      if (yield* computers.isPresent(visit)) return
+      const { agent, computer: { name, office } } = visit
+      const members = yield* actors.membersOf(agent, office)
+      return yield* kit.fail("It is not listed", kit.show({ name, role: "computer" }), kit.show(members))
     })
   }),
   computerRule({

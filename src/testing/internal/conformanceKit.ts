@@ -60,10 +60,18 @@ export interface Stage {
   readonly revision: Revision
   /** Milliseconds. */
   readonly patience: number
+  /** How every name of this case begins. */
+  readonly prefix: string
   /** A name that nobody else has, for an office or a peer. */
   readonly fresh: (what: string) => string
   readonly remark: (text: string) => Effect.Effect<void>
 }
+
+/** How the names of a case begin, by something that no other case has. */
+export const prefixOf = (unique: string): string => `conformance-${unique}-`
+
+/** Whether a text has a name of some case in it. */
+export const mentionsCase = (text: string): boolean => /"conformance-[0-9a-f]{8}-/.test(text)
 
 /** What a case may end with. */
 export type RuleError = ConformanceFailure | ConformanceSkip | RawFailure

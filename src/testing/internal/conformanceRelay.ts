@@ -217,7 +217,12 @@ const others: ReadonlyArray<Rule> = [
       const event = "client:get_resources"
       const payload = requestOf(stage, event, office.agent.name, office.computer.name)
       const { answer } = yield* passThrough(office, event, payload, [GET_RESOURCES_ERROR])
-      yield* kit.expectAck(event, answer, [GET_RESOURCES_ERROR])
+      const { code, message } = GET_RESOURCES_ERROR
+      const error = yield* kit.expectFlatError(event, answer, code)
+      yield* kit.expectEqual("The message", error["message"], message)
+      if (error["mcp_server"] === undefined) {
+        yield* stage.remark("fields of a flat error beside its details are dropped")
+      }
     })
   }),
   kit.rule({
