@@ -14,9 +14,9 @@ import * as Ack from "../protocol/Ack.ts"
 import * as Revision from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as carriedParser from "./internal/carriedParser.ts"
-import * as deadPeer from "./internal/deadPeer.ts"
 import * as httpAttachment from "./internal/httpAttachment.ts"
 import * as refusedPeer from "./internal/refusedPeer.ts"
+import * as serverFarewell from "./internal/serverFarewell.ts"
 import * as serverWrites from "./internal/serverWrites.ts"
 import type { Run } from "./internal/trackedFiber.ts"
 import * as versionGate from "./internal/versionGate.ts"
@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             onRefused: (refused) => void run(refusedPeer.logRefused(refused))
           })
           io.attach(gateway)
-          io.engine.on("connection", serverWrites.gather).on("connection", deadPeer.letGo)
+          io.engine.on("connection", serverWrites.gather).on("connection", serverFarewell.onlyForTheLiving)
           return detach
         }),
         (detach) =>

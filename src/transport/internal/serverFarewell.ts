@@ -14,7 +14,7 @@ interface WebSocketTransport {
 }
 
 /** Closes the connection without a farewell once it missed a heartbeat. */
-export const letGo = (connection: Socket["conn"]): void => {
+export const onlyForTheLiving = (connection: Socket["conn"]): void => {
   connection.once("close", (reason) => {
     if (reason !== "ping timeout") return
     const { socket } = connection.transport as unknown as WebSocketTransport
