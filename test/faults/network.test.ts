@@ -107,6 +107,60 @@ const brokenConnections = Effect.fnUntraced(function*(
   })
 })
 
+/** Numbers below 1, the same ones for the same seed. */
+const random = (seed: number) => () => {
+  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+  return seed / 2 ** 32
+}
+
+/** What a bad network does to a peer; the short ones pass by themselves. */
+const troubles: ReadonlyArray<(net: FaultProxy.FaultProxy, millis: number) => Effect.Effect<void>> = [
+  swallowed.breakIt,
+  onlyPeer.breakIt,
+  onlyServer.breakIt,
+  everybody.breakIt,
+  (net, millis) => Effect.andThen(net.flow("hold"), Effect.andThen(Effect.sleep(millis), net.flow("pass"))),
+  (net, millis) => Effect.andThen(net.flow({ delayMillis: millis / 4 }), Effect.sleep(millis)),
+  (net, millis) => Effect.andThen(net.admit("hold"), Effect.andThen(Effect.sleep(millis), net.admit("forward"))),
+  (net, millis) =>
+    net.admit("refuse").pipe(
+      Effect.andThen(net.cut()),
+      Effect.andThen(Effect.sleep(millis)),
+      Effect.andThen(net.admit("forward"))
+    )
+]
+
+/** One trouble after another for both peers at once, while calls go on. */
+const badNetwork = Effect.fnUntraced(function*(seed: number, rounds: number) {
+  const { agent, agentsNet, computersNet, server, world } = yield* officeBehindProxies(SHORT_HEARTBEATS)
+  const next = random(seed)
+  const badTimes = (net: FaultProxy.FaultProxy) =>
+    Effect.gen(function*() {
+      for (let round = 0; round < rounds; round++) {
+        yield* troubles[Math.floor(next() * troubles.length)]!(net, next() * 1500)
+        yield* Effect.sleep(next() * 800)
+      }
+      yield* net.flow("pass")
+    })
+  const troubled = yield* Effect.forkChild(
+    Effect.all([badTimes(agentsNet), badTimes(computersNet)], { concurrency: "unbounded" })
+  )
+  for (let batch = 0; troubled.pollUnsafe() === undefined; batch++) {
+    yield* agent.start(work(`quick${batch}`, 3, { computer: "laptop", timeout: 5 }))
+    yield* agent.start(work(`slow${batch}`, 3, { computer: "laptop", millis: next() * 1000, timeout: 5 }))
+    yield* Effect.sleep(100)
+  }
+  const goodFrom = Date.now()
+  yield* reaches(agent, "laptop")
+  yield* stopped(world, agent.started())
+  report("Bad network", {
+    seed,
+    allBackAfterMillis: Date.now() - goodFrom,
+    peakOfServerMiB: peakMiB(server.process.pid),
+    outcomes: yield* world.end
+  })
+})
+
 // Nearly all of the time is waiting for heartbeats and for the network.
 describe.concurrent("a network", () => {
   it.live(
@@ -130,6 +184,12 @@ describe.concurrent("a network", () => {
   it.live(
     "that breaks the Computer's connection on one side, on the other, or without a word",
     () => brokenConnections("Computer", "NotFound", [swallowed, onlyPeer, onlyServer, everybody]),
+    3 * MINUTES
+  )
+
+  it.live(
+    "that has one trouble after another while calls go on: when it is well again, so is everybody",
+    () => badNetwork(Number(process.env["A2C_FAULTS_SEED"] ?? 7), 12),
     3 * MINUTES
   )
 })

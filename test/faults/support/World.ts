@@ -209,11 +209,11 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
 
   const end = Effect.gen(function*() {
     for (const agent of agents) yield* agent.outcomesOf(agent.started())
-    for (const agent of agents) assert.strictEqual(yield* agent.leave, 0)
+    for (const agent of agents) assert.strictEqual(yield* soon(agent.leave), 0)
     const kinds = everyCallEndedOnce()
     for (const { process } of computers) {
       yield* process.kill("SIGTERM")
-      assert.strictEqual((yield* process.ended).exitCode, 0)
+      assert.strictEqual((yield* soon(process.ended)).exitCode, 0)
     }
     noneRanTwice()
     for (const { health, port, process } of servers) {
@@ -222,7 +222,7 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
         Effect.map(health, ({ agents, computers, offices, sessions }) => agents + computers + offices + sessions === 0)
       )
       yield* process.kill("SIGTERM")
-      assert.strictEqual((yield* process.ended).exitCode, 0)
+      assert.strictEqual((yield* soon(process.ended)).exitCode, 0)
       assert.strictEqual(yield* dial(port), "ECONNREFUSED")
     }
     yield* noneMarked(mark)
@@ -233,6 +233,13 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
 
   return { path: (name) => join(folder, name), server, computer, agent, ledger, noComputerLeft, end }
 })
+
+/** A polite end may not wait for anybody who is gone. */
+const soon = <A>(ending: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.timeoutOrElse(ending, {
+    duration: "15 seconds",
+    orElse: () => Effect.die(new Error("A process did not end within 15 s of being asked to"))
+  })
 
 /** What trying to connect ends with. */
 const dial = (port: number): Effect.Effect<string> =>
