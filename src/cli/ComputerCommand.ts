@@ -8,12 +8,7 @@ import * as Effect from "effect/Effect"
 import * as flags from "./internal/flags.ts"
 
 const settings = {
-  config: Flag.String("config").pipe(
-    Flag.withAlias("c"),
-    Flag.withMetavar("<file>"),
-    Flag.withDescription("The MCP servers to host: an mcp.json with \"mcpServers\" or \"servers\" [env SMCP_CONFIG]"),
-    Flag.withFallbackConfig(Config.String("SMCP_CONFIG"))
-  ),
+  config: flags.config,
   url: flags.url,
   office: flags.office,
   name: flags.name,

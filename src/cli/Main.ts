@@ -21,6 +21,7 @@ import { agentCommand } from "./AgentCommand.ts"
 import { computerCommand } from "./ComputerCommand.ts"
 import { conformanceCommand } from "./ConformanceCommand.ts"
 import { demoCommand } from "./DemoCommand.ts"
+import { desktopCommand } from "./DesktopCommand.ts"
 import { type ExitCode, exitCodes, exitCodeTable } from "./internal/exitCodes.ts"
 import { oneLine, report } from "./internal/failure.ts"
 import { environmentOf } from "./internal/flags.ts"
@@ -58,7 +59,14 @@ const smcp = Command.make("smcp").pipe(
     },
     { command: "smcp agent tools --url http://127.0.0.1:7000 --office demo", description: "What the office offers" }
   ]),
-  Command.withSubcommands([serverCommand, computerCommand, agentCommand, conformanceCommand, demoCommand]),
+  Command.withSubcommands([
+    serverCommand,
+    computerCommand,
+    agentCommand,
+    desktopCommand,
+    conformanceCommand,
+    demoCommand
+  ]),
   Command.withGlobalFlags([Debug])
 )
 

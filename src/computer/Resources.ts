@@ -17,9 +17,9 @@ import type { ServerStatus } from "./McpManager.ts"
  * The page of `resources/list` that a request asks for. Nothing is filtered and the server's cursor is passed on as it
  * is, even when it repeats.
  *
- * Fails with `McpServerNotFound` when no such server is configured or it is not running, `McpCapabilityNotSupported` when
- * it has no resources, `BadRequest` when it does not take the cursor, `RequestTimeout` when it does not answer in time,
- * and `InternalError` with the server's own words when it answers with anything else.
+ * Fails with `McpCapabilityNotSupported` when the server has no resources, and with `McpServerNotFound`, whose message says
+ * which, when no such server is configured, it is not running, it does not answer in time, or it answers with an error or
+ * nonsense. There is no other code: official Servers leave an Agent without an answer when they see one they do not expect.
  */
 export const page = Effect.fnUntraced(function*(
   servers: ReadonlyArray<ServerStatus>,
@@ -37,7 +37,7 @@ export const page = Effect.fnUntraced(function*(
       }
     ),
     Effect.tapError((error) => Effect.logWarning(`The resources of "${mcp_server}" were not listed: ${error.message}`)),
-    Effect.mapError((error) => SmcpError.make(wireError(error, request)))
+    Effect.mapError((error) => SmcpError.make(wireError(error, mcp_server)))
   )
   const next = nextCursor(result)
   return {
@@ -80,22 +80,16 @@ const withoutResources = (mcpServer: string) =>
     capability: "resources"
   })
 
-const INVALID_PARAMS = -32602
 const METHOD_NOT_FOUND = -32601
 
-const wireError = (
-  error: McpError,
-  { cursor, mcp_server }: Pick<GetResourcesReq, "mcp_server" | "cursor">
-): WireError.CodedError => {
+const wireError = (error: McpError, mcpServer: string): WireError.CodedError => {
   const { reason } = error
-  const message = publicMessage(error)
-  if (reason._tag === "ConnectionClosed") return notRunning(mcp_server)
-  if (reason._tag === "RequestTimeout") return new WireError.RequestTimeout({ message })
-  if (reason._tag === "RequestFailed" && reason.code === METHOD_NOT_FOUND) return withoutResources(mcp_server)
-  if (reason._tag === "RequestFailed" && reason.code === INVALID_PARAMS && typeof cursor === "string") {
-    return new WireError.BadRequest({ message })
-  }
-  return new WireError.InternalError({ message })
+  if (reason._tag === "ConnectionClosed") return notRunning(mcpServer)
+  if (reason._tag === "RequestFailed" && reason.code === METHOD_NOT_FOUND) return withoutResources(mcpServer)
+  return new WireError.McpServerNotFound({
+    message: `MCP Server did not list its resources: ${publicMessage(error)}`,
+    mcpServer
+  })
 }
 
 /** What is no resource at all, for want of a URI, cannot be said on the wire. */

@@ -2,28 +2,18 @@
  * `smcp agent desktop`
  */
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Agent from "../../agent/Agent.ts"
 import { computer, type Seat, seat, seated } from "../internal/agentSeat.ts"
+import * as flags from "../internal/flags.ts"
 import { printForeign, printJson, say } from "../internal/output.ts"
 import { whileWaiting } from "../internal/waiting.ts"
 
 const desktopFlags = {
   computer: computer("The Computer whose desktop it is"),
-  size: Flag.Int("size").pipe(
-    Flag.withMetavar("<n>"),
-    Flag.withDescription("At most so many windows [default all]"),
-    Flag.filter((size) => size >= 0, () => "Expected 0 or more"),
-    Flag.optional
-  ),
-  window: Flag.String("window").pipe(
-    Flag.withAlias("w"),
-    Flag.withMetavar("<uri>"),
-    Flag.withDescription("Only the window with exactly this URI"),
-    Flag.optional
-  )
+  size: flags.size,
+  window: flags.window
 }
 
 interface Options extends Seat {

@@ -19,7 +19,10 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 /** The table for people. */
 export const exitCodeTable: ReadonlyArray<readonly [code: ExitCode, meaning: string]> = [
   [0, "done; also a server, computer or watch that was ended by Ctrl-C or SIGTERM"],
-  [1, "the call did not come about: unknown Computer, connection lost, an error of the peer"],
+  [
+    1,
+    "the call did not come about: unknown Computer, connection lost, an error of the peer; or a case of conformance failed"
+  ],
   [2, "the command line, a config file or a setting is wrong"],
   [3, "the tool ran and failed, or there is no such tool"],
   [4, "no answer in time: the call took longer than --timeout, or a peer is silent"],

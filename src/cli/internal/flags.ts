@@ -18,7 +18,8 @@ export const environmentOf: Readonly<Record<string, string>> = {
 }
 
 /** Whether a text is the URL of a Server. */
-export const isHttpUrl = (text: string): boolean => /^(https?|wss?):$/.test(URL.canParse(text) ? new URL(text).protocol : "")
+export const isHttpUrl = (text: string): boolean =>
+  /^(https?|wss?):$/.test(URL.canParse(text) ? new URL(text).protocol : "")
 
 const notEmpty = (what: string) => Flag.filter<string>((text) => text.trim() !== "", () => `${what} must not be empty`)
 
@@ -110,4 +111,28 @@ export const exitWithStdin: Flag.Flag<boolean> = Flag.Boolean("exit-with-stdin")
   ),
   Flag.withDefault(false),
   Flag.withoutNegation
+)
+
+/** How much of a desktop. */
+export const size: Flag.Flag<Option.Option<number>> = Flag.Int("size").pipe(
+  Flag.withMetavar("<n>"),
+  Flag.withDescription("At most so many windows [default all]"),
+  Flag.filter((size) => size >= 0, () => "Expected 0 or more"),
+  Flag.optional
+)
+
+/** Which window of a desktop. */
+export const window: Flag.Flag<Option.Option<string>> = Flag.String("window").pipe(
+  Flag.withAlias("w"),
+  Flag.withMetavar("<uri>"),
+  Flag.withDescription("Only the window with exactly this URI"),
+  Flag.optional
+)
+
+/** The file with the MCP servers. */
+export const config: Flag.Flag<string> = Flag.String("config").pipe(
+  Flag.withAlias("c"),
+  Flag.withMetavar("<file>"),
+  Flag.withDescription("The MCP servers to host: an mcp.json with \"mcpServers\" or \"servers\" [env SMCP_CONFIG]"),
+  Flag.withFallbackConfig(Config.String("SMCP_CONFIG"))
 )
