@@ -205,7 +205,8 @@ export const errors: { readonly [Tag in Reason["_tag"]]: EntryOf<Tag> } = {
     page: "versioning"
   },
   McpServerNotFound: {
-    meaning: "The Computer has no such MCP server, or it does not run or not answer; or there is no skill of this name.",
+    meaning:
+      "The Computer has no such MCP server, or it does not run or not answer; or there is no skill of this name.",
     origin: ["Computer"],
     carrier: ["acknowledgement"],
     repeat: "after a change",

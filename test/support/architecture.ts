@@ -115,7 +115,9 @@ const complainFile = (path: string, specifier: string): string | undefined => {
   if (toFloor === undefined) return told(`"${to}" is no area of src; add it to the floors`)
   if (toFloor > fromFloor) return told("a higher floor")
   const areNeighbours = neighbours.some(([one, other]) => one === from && other === to)
-  if (toFloor === fromFloor && !areNeighbours) return told("a sibling on the same floor; what two share belongs on a lower one")
+  if (toFloor === fromFloor && !areNeighbours) {
+    return told("a sibling on the same floor; what two share belongs on a lower one")
+  }
   return undefined
 }
 
