@@ -46,8 +46,16 @@ export type MembershipState =
   | { readonly _tag: "Joined"; readonly sid: string } & Seat
   /** Connected, and taking the seat again that an earlier session had; `attempt` counts from 1. */
   | { readonly _tag: "Rejoining"; readonly sid: string; readonly attempt: number } & Seat
-  /** Connected, in no office: the seat could not be taken again. A later join is free to try. */
-  | { readonly _tag: "Lost"; readonly sid: string; readonly why: SmcpError.SmcpError } & Seat
+  /**
+   * Connected, in no office: the seat could not be taken again. Not `final` when the Server only kept silent, as over a
+   * connection that is dead and not known to be: the next session takes it up again. A later join is free to try.
+   */
+  | {
+    readonly _tag: "Lost"
+    readonly sid: string
+    readonly why: SmcpError.SmcpError
+    readonly final: boolean
+  } & Seat
 
 /** Options of {@link layer}. */
 export interface Options {
@@ -66,7 +74,7 @@ export const defaults = { rejoinBudget: "60 seconds", joinTimeout: "10 seconds" 
 /**
  * The client's seat. A join that the Server has confirmed is repeated under every new session. Only a taken seat is
  * asked for more than once then, since one's own lost session may hold it until the Server notices; any other refusal
- * and silence end in `Lost`. Joins and leaves happen one after another.
+ * ends in `Lost`, and so does silence until there is a new session. Joins and leaves happen one after another.
  */
 export class Membership extends Context.Service<Membership, {
   /**

@@ -5,6 +5,7 @@ import * as SmcpError from "../../src/protocol/SmcpError.ts"
 import type { MembershipState } from "../../src/transport/Membership.ts"
 
 const why = SmcpError.make(new SmcpError.JoinRefused({ message: "no" }))
+const later = SmcpError.make(new SmcpError.JoinRefused({ message: "still no" }))
 const seat = { office: "R", role: "agent", name: "A" } as const
 const joined = { _tag: "Joined", sid: "1", ...seat } as const
 const offline = { _tag: "Disconnected", reason: "transport close", final: false, error: undefined } as const
@@ -17,8 +18,10 @@ describe("what a terminal hears of connection and seat", () => {
   it.effect("ends with the reason when the seat is lost or the Server ends it, and quietly when it was closed", () =>
     Effect.gen(function*() {
       const coming = [joined, offline, { _tag: "Connecting", attempt: 1 }, rejoining(1)] as const
-      const lost = stateEnd(told(...coming, { _tag: "Lost", sid: "2", why, ...seat }))
-      assert.strictEqual(yield* Effect.flip(lost), why)
+      const gone = { _tag: "Lost", sid: "2", why, final: true, ...seat } as const
+      assert.strictEqual(yield* Effect.flip(stateEnd(told(...coming, gone))), why)
+      const silent = stateEnd(told(...coming, { ...gone, final: false }, rejoining(1), { ...gone, why: later }))
+      assert.strictEqual(yield* Effect.flip(silent), later)
       const ended = stateEnd(told(...coming, { ...offline, final: true, error: why }))
       assert.strictEqual(yield* Effect.flip(ended), why)
       yield* stateEnd(told(...coming, { ...offline, final: true }))

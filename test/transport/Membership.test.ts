@@ -159,13 +159,13 @@ describe("Membership", () => {
         const { server, state, times } = yield* attempts(answer)
         assert.deepStrictEqual(times, [0])
         assert(state._tag === "Lost")
-        assert.strictEqual(state.why.reason._tag, reason)
+        assert.deepStrictEqual([state.why.reason._tag, state.final], [reason, true])
         assert.deepInclude(state, { office: "R", role: "agent", name: "A", sid: "s2" })
         // an answer that says nothing may stand for a seat that was given
         assert.deepStrictEqual(server.said, reason === "InvalidResponse" ? ["join R", "leave R"] : ["join R"])
       }))
 
-    it.effect("is for good: no answer within ten seconds, and a seat given later is given up", () =>
+    it.effect("waits for the next session after no answer within ten seconds, and a seat given later is given up", () =>
       Effect.gen(function*() {
         const { membership, server } = yield* lost()
         server.answer = () => undefined
@@ -174,12 +174,18 @@ describe("Membership", () => {
         assert.strictEqual(yield* tagOf(membership), "Rejoining")
         yield* TestClock.adjust("1 millis")
         const state = yield* membership.state
-        assert.strictEqual(state._tag === "Lost" && state.why.reason._tag, "CallTimeout")
+        assert(state._tag === "Lost")
+        assert.deepStrictEqual([state.why.reason._tag, state.final], ["CallTimeout", false])
         assert.deepStrictEqual(server.said, ["join R", "leave R"])
         server.reply(says.yes)
         yield* TestClock.adjust("5 minutes")
         assert.strictEqual(yield* tagOf(membership), "Lost")
         assert.deepStrictEqual(server.joins(), [0])
+        yield* server.lose()
+        server.answer = () => says.yes
+        yield* server.connect
+        yield* TestClock.adjust("1 millis")
+        assert.deepInclude(yield* membership.state, { _tag: "Joined", office: "R", sid: "s3" })
       }))
 
     it.effect("ends the meaning to sit there: later sessions do not ask, a later join does", () =>
@@ -420,7 +426,7 @@ describe("Membership", () => {
         { _tag: "Connecting", attempt: 1 },
         { _tag: "Rejoining", ...office, sid: "s2", attempt: 1 },
         { _tag: "Rejoining", ...office, sid: "s2", attempt: 2 },
-        { _tag: "Lost", ...office, sid: "s2", why: "RoomFull" },
+        { _tag: "Lost", ...office, sid: "s2", why: "RoomFull", final: true },
         { _tag: "Joined", ...office, sid: "s2" },
         { _tag: "Connected", sid: "s2" },
         { _tag: "Disconnected", reason: "no more", final: true, error: ended }

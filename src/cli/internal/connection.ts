@@ -29,7 +29,12 @@ export const stateEnd = (changes: Stream.Stream<MembershipState>): Effect.Effect
   changes.pipe(
     Stream.takeUntil((state) => state._tag === "Disconnected" && state.final),
     Stream.runForEach((state) => {
-      const error = state._tag === "Lost" ? state.why : state._tag === "Disconnected" ? state.error : undefined
+      const error = endOf(state)
       return error === undefined ? Effect.void : Effect.fail(error)
     })
   )
+
+const endOf = (state: MembershipState): SmcpError | undefined => {
+  if (state._tag === "Lost") return state.final ? state.why : undefined
+  return state._tag === "Disconnected" ? state.error : undefined
+}

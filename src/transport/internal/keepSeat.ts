@@ -34,8 +34,10 @@ export const keepSeat = (options: Options): Effect.Effect<void, never, Scope.Sco
 
   const giveUp = Effect.fnUntraced(function*({ request, sid }: Target, why: SmcpError.SmcpError) {
     yield* calls.release(sid)
-    yield* setIntent({ _tag: "GivenUp", request, sid, why })
-    yield* Effect.logWarning(`The seat in office ${JSON.stringify(request.office_id)} is lost: ${why.message}`)
+    const final = !seatCalls.isSilence(why)
+    yield* setIntent({ _tag: "GivenUp", request, sid, why, final })
+    const seat = `The seat in office ${JSON.stringify(request.office_id)} is lost`
+    yield* Effect.logWarning(`${seat}${final ? "" : " until the next reconnect"}: ${why.message}`)
   })
 
   /** One attempt; returns the milliseconds to wait for the next one, if there is to be one. */

@@ -19,8 +19,14 @@ export type Intent =
     /** The last attempt to take it again, and the session that made it. */
     readonly tried: { readonly sid: string; readonly attempt: number } | undefined
   }
-  /** This session could not take the seat again. */
-  | { readonly _tag: "GivenUp"; readonly request: EnterOfficeReq; readonly sid: string; readonly why: SmcpError }
+  /** This session could not take the seat again; if that is not `final`, the next one tries. */
+  | {
+    readonly _tag: "GivenUp"
+    readonly request: EnterOfficeReq
+    readonly sid: string
+    readonly why: SmcpError
+    readonly final: boolean
+  }
 
 export const none: Intent = { _tag: "None" }
 
@@ -44,9 +50,12 @@ export interface Target {
 }
 
 export const targetOf = ({ connection, intent }: Model): Target | undefined =>
-  connection._tag === "Connected" && intent._tag === "Kept" && intent.holder !== connection.sid
+  connection._tag === "Connected" && intent._tag !== "None" && isOpenTo(connection.sid, intent)
     ? { sid: connection.sid, request: intent.request }
     : undefined
+
+const isOpenTo = (sid: string, intent: Exclude<Intent, { readonly _tag: "None" }>): boolean =>
+  intent._tag === "Kept" ? intent.holder !== sid : !intent.final && intent.sid !== sid
 
 /** The one state that users see. */
 export const view = ({ connection, intent }: Model): MembershipState => {
@@ -69,7 +78,8 @@ const viewOf = (sid: string, intent: Intent): MembershipState => {
   const seat = seatOf(intent.request)
   // What another session had or tried says nothing about this one.
   if (intent._tag === "GivenUp") {
-    return intent.sid === sid ? { _tag: "Lost", ...seat, sid, why: intent.why } : { _tag: "Connected", sid }
+    if (intent.sid === sid) return { _tag: "Lost", ...seat, sid, why: intent.why, final: intent.final }
+    return intent.final ? { _tag: "Connected", sid } : { _tag: "Rejoining", ...seat, sid, attempt: 1 }
   }
   if (intent.holder === sid) return { _tag: "Joined", ...seat, sid }
   return { _tag: "Rejoining", ...seat, sid, attempt: intent.tried?.sid === sid ? intent.tried.attempt : 1 }

@@ -68,6 +68,9 @@ export const isSettled = ({ reason }: SmcpError.SmcpError): boolean =>
 export const isOffline = ({ reason }: SmcpError.SmcpError): boolean =>
   reason._tag === "NotConnected" || reason._tag === "ConnectionLost"
 
+/** Whether the Server said nothing at all. */
+export const isSilence = ({ reason }: SmcpError.SmcpError): boolean => reason._tag === "CallTimeout"
+
 /** Whether somebody has the seat or the name, who may be one's own lost session. */
 export const isTaken = ({ reason }: SmcpError.SmcpError): boolean =>
   reason._tag === "RoomFull" || reason._tag === "NameConflict" ||
