@@ -61,6 +61,12 @@ const settings = {
     Flag.withDefault(1_000_000),
     Flag.filter((bytes) => bytes > 0, () => "Expected a number of bytes above 0")
   ),
+  maxBacklog: Flag.Int("max-backlog").pipe(
+    Flag.withMetavar("<bytes>"),
+    Flag.withDescription("Drop a peer that does not read once about so many bytes wait for it [default 67108864]"),
+    Flag.withDefault(67_108_864),
+    Flag.filter((bytes) => bytes > 0, () => "Expected a number of bytes above 0")
+  ),
   pingInterval: pingSeconds("ping-interval", "How often each peer is asked whether it is still there, in seconds", 25),
   pingTimeout: pingSeconds(
     "ping-timeout",

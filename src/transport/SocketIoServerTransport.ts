@@ -38,6 +38,8 @@ export interface Options {
   readonly path?: string | undefined
   /** Largest message a peer may send, in bytes; told to peers at the handshake. Default: 1 000 000. */
   readonly maxPayload?: number | undefined
+  /** The most bytes, about, that may wait for a peer that does not read; beyond it the peer is dropped. Default: 64 MiB. */
+  readonly maxBacklog?: number | undefined
   /** Milliseconds between heartbeats. Default: 25 000. */
   readonly pingInterval?: number | undefined
   /** Milliseconds without an answer to a heartbeat until a peer counts as gone. Default: 20 000. */
@@ -91,7 +93,16 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             onRefused: (refused) => void run(refusedPeer.logRefused(refused))
           })
           io.attach(gateway)
-          io.engine.on("connection", serverWrites.gather).on("connection", serverFarewell.onlyForTheLiving)
+          io.engine.on("connection", (connection: Socket["conn"]) => {
+            serverFarewell.onlyForTheLiving(connection)
+            serverWrites.gather(connection, {
+              limit: options.maxBacklog ?? DEFAULT_MAX_BACKLOG,
+              exceeded: (waiting) => {
+                run(logDropped(connection, waiting))
+                serverFarewell.drop(connection)
+              }
+            })
+          })
           return detach
         }),
         (detach) =>
@@ -111,6 +122,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       })
   })
 })
+
+const DEFAULT_MAX_BACKLOG = 64 * 1024 * 1024
+
+const logDropped = ({ remoteAddress }: Socket["conn"], waiting: number): Effect.Effect<void> =>
+  Effect.logWarning(`Dropped a peer at ${remoteAddress} that does not read: ${waiting} bytes waited for it`)
 
 const handshakeOf = (socket: Socket): Handshake => {
   const { address, auth, headers, query } = socket.handshake

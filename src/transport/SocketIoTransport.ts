@@ -41,7 +41,7 @@ export interface Options {
   readonly credentials?: Credentials | undefined
   /** Additional HTTP headers of the handshake. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** How long the first connection may take. Default: 10 seconds. */
+  /** How long the first connection may take, and each attempt to have it again. Default: 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
 }
 
@@ -109,6 +109,8 @@ const createSocket = Effect.fnUntraced(function*(options: Options, url: URL, run
     agent: agent as unknown as string,
     path: options.path ?? ownPath,
     transports: ["polling", "websocket"],
+    // The first connection has a deadline of its own, which says more.
+    timeout: Duration.toMillis(connectTimeoutOf(options)) + 500,
     parser: { ...carriedParser, Decoder: carriedParser.PlainDecoder },
     query: {
       ...Object.fromEntries(url.searchParams),
@@ -141,8 +143,11 @@ const endWith = (socket: Socket, error: SmcpError.SmcpError): void => {
   for (const listener of socket.listeners("connect_error")) listener.call(socket, cause)
 }
 
+const connectTimeoutOf = ({ connectTimeout }: Options): Duration.Duration =>
+  Duration.fromInputUnsafe(connectTimeout ?? "10 seconds")
+
 const connect = (socket: Socket, options: Options): Effect.Effect<void, SmcpError.SmcpError> => {
-  const timeout = Duration.fromInputUnsafe(options.connectTimeout ?? "10 seconds")
+  const timeout = connectTimeoutOf(options)
   return Effect.callback<void, SmcpError.SmcpError>((resume) => {
     const onConnect = () => done(Effect.void)
     const onError = (error: Error) => done(Effect.fail(refusalOf(socket, options.url, error).error))

@@ -25,6 +25,7 @@ export interface Options {
   readonly path: string
   readonly revisions: Arr.NonEmptyReadonlyArray<Revision.Revision>
   readonly maxPayload: number
+  readonly maxBacklog: number
   /** Seconds. */
   readonly pingInterval: number
   /** Seconds. */

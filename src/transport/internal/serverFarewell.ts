@@ -16,8 +16,17 @@ interface WebSocketTransport {
 /** Closes the connection without a farewell once it missed a heartbeat. */
 export const onlyForTheLiving = (connection: Socket["conn"]): void => {
   connection.once("close", (reason) => {
-    if (reason !== "ping timeout") return
-    const { socket } = connection.transport as unknown as WebSocketTransport
-    socket?._socket?.destroy()
+    if (reason === "ping timeout") cut(connection)
   })
+}
+
+/** Ends a connection at once, with all that waits on it. */
+export const drop = (connection: Socket["conn"]): void => {
+  connection.close(true)
+  cut(connection)
+}
+
+const cut = (connection: Socket["conn"]): void => {
+  const { socket } = connection.transport as unknown as WebSocketTransport
+  socket?._socket?.destroy()
 }

@@ -1,5 +1,6 @@
 /**
- * Gathers what goes out to a peer within one tick into one write.
+ * Gathers what goes out to a peer within one tick into one write, and tells when
+ * too much waits for a peer that does not read.
  *
  * Engine.IO hands every packet to the system by itself. While many calls are
  * under way, several packets for the same peer come up in the same tick, and
@@ -28,14 +29,24 @@ interface Engine {
   }
 }
 
+/** What may wait for a peer, and what happens beyond it. */
+export interface Backlog {
+  /** Characters; those beyond ASCII take up to three bytes. */
+  readonly limit: number
+  /** Run once; what waits by then is its argument. */
+  readonly exceeded: (waiting: number) => void
+}
+
 /** Gathers the writes of a connection from now on, once for each. What is due goes out at the end of the tick, in its order. */
-export const gather = (connection: Socket["conn"]): void => {
+export const gather = (connection: Socket["conn"], { exceeded, limit }: Backlog): void => {
   const engine = connection as unknown as Engine
   if (typeof engine.flush !== "function" || !Array.isArray(engine.writeBuffer)) return
   const flush = engine.flush.bind(engine)
   let due = false
+  let waiting = 0
   const flushNow = () => {
     due = false
+    waiting = 0
     const { transport, writeBuffer } = engine
     if (transport.name === "websocket") writeBuffer.forEach(encodeFrame)
     if (writeBuffer.length === 1) return flush()
@@ -45,11 +56,22 @@ export const gather = (connection: Socket["conn"]): void => {
     tcp?.uncork()
   }
   engine.flush = () => {
-    if (due || !engine.transport.writable || engine.writeBuffer.length === 0) return
+    const { transport, writeBuffer } = engine
+    if (writeBuffer.length === 0) return
+    if (!transport.writable) {
+      // the peer has not taken what went out before
+      const before = waiting
+      waiting += sizeOf(writeBuffer[writeBuffer.length - 1])
+      if (before <= limit && waiting > limit) exceeded(waiting)
+      return
+    }
+    if (due) return
     due = true
     process.nextTick(flushNow)
   }
 }
+
+const sizeOf = (packet: Packet | undefined): number => typeof packet?.data === "string" ? packet.data.length : 0
 
 const encodeFrame = ({ data, options, type }: Packet): void => {
   if (type === "message" && typeof data === "string" && options !== undefined) {

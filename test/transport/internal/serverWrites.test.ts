@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { io } from "socket.io-client"
+import * as References from "effect/References"
+import { io, type Socket } from "socket.io-client"
 import * as NotifyEvent from "../../../src/protocol/NotifyEvent.ts"
 import type { Handlers } from "../../../src/transport/ServerTransport.ts"
 import * as SocketIoServerTransport from "../../../src/transport/SocketIoServerTransport.ts"
@@ -15,9 +17,13 @@ const handlers: Handlers = {
 }
 
 /** A peer of a transport that serves these handlers. */
-const serveTo = Effect.fnUntraced(function*(transports: ReadonlyArray<string>, overrides: Partial<Handlers> = {}) {
+const serveTo = Effect.fnUntraced(function*(
+  transports: ReadonlyArray<string>,
+  overrides: Partial<Handlers> = {},
+  options: Partial<SocketIoServerTransport.Options> = {}
+) {
   const { server, url } = yield* listening
-  const transport = yield* SocketIoServerTransport.make({ server })
+  const transport = yield* SocketIoServerTransport.make({ server, ...options })
   yield* transport.serve({ ...handlers, ...overrides })
   const peer = yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -33,6 +39,18 @@ const serveTo = Effect.fnUntraced(function*(transports: ReadonlyArray<string>, o
   yield* Effect.callback<void>((resume) => void peer.once("connect", () => resume(Effect.void)))
   return peer
 })
+
+interface ClientTransport {
+  readonly ws?: { readonly pause: () => void }
+  doPoll?: () => void
+}
+
+/** The peer takes nothing more, and goes on sending. */
+const stopReading = (peer: Socket) => {
+  const transport = peer.io.engine.transport as unknown as ClientTransport
+  transport.ws?.pause()
+  transport.doPoll = () => {}
+}
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
 
@@ -77,4 +95,33 @@ describe("what a Server writes to a peer", () => {
       })
       assert.deepStrictEqual(yield* emitAll(peer, "go"), ["last words"])
     }))
+
+  for (const transports of [["websocket"], ["polling"]]) {
+    it.live(
+      `is no more than the limit while the peer does not read, over ${transports.join("")}`,
+      () =>
+        Effect.gen(function*() {
+          const ended = yield* Deferred.make<string>()
+          const peer = yield* serveTo(transports, {
+            disconnected: (_connection, reason) => Effect.asVoid(Deferred.succeed(ended, reason)),
+            receive: (connection) =>
+              Effect.as(
+                connection.notify(NotifyEvent.ToolCallCancel, { agent: "A", req_id: "x".repeat(100_000) }),
+                { args: ["done"] }
+              )
+          }, { maxBacklog: 1_000_000 })
+          // more than the limit, but read
+          for (let round = 0; round < 20; round++) yield* emitAll(peer, "more", {})
+          assert.isTrue(peer.connected)
+          stopReading(peer)
+          // what the system itself takes before it is full counts for nothing
+          while (!(yield* Deferred.isDone(ended))) {
+            peer.emit("more", {})
+            yield* Effect.sleep("1 millis")
+          }
+          assert.match(yield* Deferred.await(ended), /close/)
+        }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+      10_000
+    )
+  }
 })
