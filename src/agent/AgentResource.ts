@@ -1,8 +1,8 @@
 /**
  * Resources of a Computer's MCP servers as an Agent sees them (specification, data structures).
  */
+import { isRecord, number, text } from "../protocol/Json.ts"
 import type { GetResourcesRet, Resource } from "../protocol/Resource.ts"
-import { isRecord, number, text } from "./internal/json.ts"
 
 /** One resource of one MCP server. */
 export interface AgentResource {

@@ -1,6 +1,7 @@
 /**
  * A tool as an Agent sees it.
  */
+import { isRecord } from "../protocol/Json.ts"
 import type { SmcpTool, ToolMeta } from "../protocol/Tool.ts"
 
 /** One tool of one Computer. */
@@ -38,7 +39,7 @@ export const fromWire = (computer: string, tool: SmcpTool): AgentTool => ({
 // The specification asks for a JSON string; some peers send the object itself.
 const readToolMeta = (raw: unknown): ToolMeta => {
   const value = typeof raw === "string" ? parse(raw) : raw
-  return typeof value === "object" && value !== null ? value as ToolMeta : {}
+  return isRecord(value) ? value as ToolMeta : {}
 }
 
 const parse = (text: string): unknown => {

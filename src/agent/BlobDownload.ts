@@ -3,13 +3,13 @@
  * checked against their hash (specification, blob transfer).
  */
 import * as Effect from "effect/Effect"
-import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import type { GetBlobRet } from "../protocol/Blob.ts"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
+import * as Base64 from "../transport/Base64.ts"
 
 /** Options of {@link stream}. */
 export interface BlobOptions {
@@ -150,9 +150,8 @@ const readChunk = (read: Read, range: Range): Effect.Effect<Chunk, SmcpError.Smc
 
 /** Takes an answer for what its bytes and its total size say; whatever contradicts them is refused. */
 const understand = (answer: GetBlobRet, offset: number): Result.Result<Chunk, SmcpError.SmcpError> => {
-  const decoded = Base64.decode(answer.blob)
-  if (Result.isFailure(decoded)) return refused("the chunk is not base64")
-  const bytes = decoded.success
+  const bytes = Base64.decode(answer.blob)
+  if (bytes === undefined) return refused("the chunk is not base64")
   const { total_size: totalSize } = answer
   const end = offset + bytes.length
   if (!Number.isSafeInteger(totalSize) || totalSize < 0) return refused(`a total size of ${totalSize}`)

@@ -3,7 +3,6 @@
  * an argument of tool calls (specification, blob transfer, `client:put_blob`).
  */
 import * as Effect from "effect/Effect"
-import * as Base64 from "effect/encoding/Base64"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import * as Schedule from "effect/Schedule"
@@ -12,6 +11,7 @@ import { createHash } from "node:crypto"
 import type { PutBlobReq, PutBlobRet } from "../protocol/Blob.ts"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
+import * as Base64 from "../transport/Base64.ts"
 
 /** Bytes that come piece by piece. */
 export interface StreamSource<E = never> {

@@ -11,6 +11,7 @@ import * as SmcpError from "../protocol/SmcpError.ts"
 import type { CallToolResult } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
 import * as WireError from "../protocol/WireError.ts"
+import * as Base64 from "../transport/Base64.ts"
 import { Transport } from "../transport/Transport.ts"
 import { type BinaryItem, readItem } from "./internal/binaryItem.ts"
 import * as BlobHandle from "./internal/blobHandle.ts"
@@ -224,5 +225,5 @@ const chunk = Effect.fnUntraced(function*(
   const length = Math.min(rest, Math.max(1, Math.floor(Math.min(chunkBytes, room, max_chunk_bytes ?? chunkBytes))))
   const bytes = yield* spool.read(source, offset, length)
   if (bytes === undefined) return yield* refused("gone")
-  return { ...envelope, eof: length === rest, blob: Buffer.from(bytes).toString("base64") }
+  return { ...envelope, eof: length === rest, blob: Base64.encode(bytes) }
 })

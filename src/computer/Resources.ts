@@ -2,11 +2,11 @@
  * The resources of one MCP server as it lists them, page by page (specification, events: `client:get_resources`).
  */
 import * as Effect from "effect/Effect"
+import { isRecord } from "../protocol/Json.ts"
 import type { GetResourcesReq, GetResourcesRet, Resource } from "../protocol/Resource.ts"
 import type { Revision } from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
-import { isRecord } from "./internal/jsonRpcFrame.ts"
 import { describeType, nextCursor } from "./internal/listPages.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
 import type { McpClient } from "./McpClient.ts"

@@ -4,7 +4,8 @@
  * socket.
  */
 import * as Schema from "effect/Schema"
-import { isRecord, OpenRecord, rest } from "./internal/fields.ts"
+import { OpenRecord, rest } from "./internal/fields.ts"
+import { isRecord } from "./Json.ts"
 import * as WireError from "./WireError.ts"
 
 /** A protocol error as it travels. Codes add fields of their own beside `details`. */

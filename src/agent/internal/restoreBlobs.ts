@@ -3,12 +3,12 @@
  * to be sent in one piece (specification, blob transfer, producers).
  */
 import * as Effect from "effect/Effect"
-import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
+import { isRecord, number, text } from "../../protocol/Json.ts"
 import type { SmcpError } from "../../protocol/SmcpError.ts"
+import * as Base64 from "../../transport/Base64.ts"
 import * as BlobDownload from "../BlobDownload.ts"
 import type { ToolOutcome, UnrestoredBlob } from "../ToolOutcome.ts"
-import { isRecord, number, text } from "./json.ts"
 
 /** Downloads from one Computer. */
 export type DownloadFrom = (

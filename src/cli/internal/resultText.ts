@@ -1,6 +1,7 @@
 /**
  * The result of a tool call for people.
  */
+import { isRecord } from "../../protocol/Json.ts"
 import type { CallToolResult } from "../../protocol/Tool.ts"
 
 type Part = Readonly<Record<string, unknown>>
@@ -22,7 +23,7 @@ const describe = (part: Part): string => {
     case "audio":
       return `[${part["type"]}, ${named(part["mimeType"])}, ${size(part["data"])}]`
     case "resource":
-      return describeResource(isPart(part["resource"]) ? part["resource"] : {})
+      return describeResource(isRecord(part["resource"]) ? part["resource"] : {})
     case "resource_link":
       return `[link to ${named(part["uri"])}]`
     default:
@@ -32,8 +33,6 @@ const describe = (part: Part): string => {
 
 const describeResource = ({ blob, mimeType, text, uri }: Part): string =>
   typeof text === "string" ? text : `[resource ${named(uri)}, ${named(mimeType)}, ${size(blob)}]`
-
-const isPart = (value: unknown): value is Part => typeof value === "object" && value !== null
 
 const named = (value: unknown): string => typeof value === "string" ? value : "unknown"
 

@@ -1,8 +1,8 @@
 /**
  * Content items of tool results that carry bytes: images, audio, and embedded resources with a `blob`.
  */
-import * as Base64 from "./base64.ts"
-import { isRecord } from "./jsonRpcFrame.ts"
+import { isRecord } from "../../protocol/Json.ts"
+import * as Base64 from "../../transport/Base64.ts"
 
 type Item = Readonly<Record<string, unknown>>
 

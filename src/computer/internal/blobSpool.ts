@@ -13,7 +13,7 @@ import type { FileHandle } from "node:fs/promises"
 import { lstat, mkdtemp, readdir, readFile, realpath, rename, rm, stat, unlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Base64 from "./base64.ts"
+import * as Base64 from "../../transport/Base64.ts"
 import { KEY_BYTES } from "./blobHandle.ts"
 import { attempt, attemptExisting, attemptQuietly, FileFailure, makeDirectory, withFile } from "./files.ts"
 

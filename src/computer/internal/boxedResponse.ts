@@ -2,7 +2,8 @@
  * Results and errors travel through the MCP SDK in a box: it validates, strips or rewrites what it can see, and drops a
  * response, and with it the end of the call, for a `_meta` that is not to its liking.
  */
-import { type Frame, isRecord } from "./jsonRpcFrame.ts"
+import { isRecord } from "../../protocol/Json.ts"
+import type { Frame } from "./jsonRpcFrame.ts"
 
 /** The `data` of a boxed error: the error as the server sent it. */
 export class BoxedError {

@@ -5,6 +5,8 @@
  * are therefore brought into the expected form first; where that cannot be done, the call gets an error at once.
  */
 
+import { isRecord } from "../../protocol/Json.ts"
+
 export type Frame = Readonly<Record<string, unknown>>
 
 /** The `data` of an error response that was made here, in place of a response nobody could read. */
@@ -15,9 +17,6 @@ export class MalformedFrame {
     this.detail = detail
   }
 }
-
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isId = (id: unknown): id is string | number => typeof id === "string" || Number.isSafeInteger(id)
 

@@ -1,3 +1,4 @@
+import { isRecord } from "../../protocol/Json.ts"
 import {
   ConnectionClosed,
   InvalidResponse,
@@ -5,7 +6,7 @@ import {
   RequestFailed,
   UnsupportedProtocol
 } from "../McpError.ts"
-import { isRecord, MalformedFrame } from "./jsonRpcFrame.ts"
+import { MalformedFrame } from "./jsonRpcFrame.ts"
 import type { LineRing } from "./lineRing.ts"
 import type { Loss } from "./stdioTransport.ts"
 

@@ -5,7 +5,7 @@
 import * as Result from "effect/Result"
 import { homedir } from "node:os"
 import { sep } from "node:path"
-import { isRecord } from "./jsonRpcFrame.ts"
+import { isRecord } from "../../protocol/Json.ts"
 
 /** Where `${env:NAME}` looks. */
 export type Environment = Readonly<Record<string, string | undefined>>

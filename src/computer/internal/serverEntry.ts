@@ -6,9 +6,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as BundleId from "../../protocol/BundleId.ts"
+import { isRecord } from "../../protocol/Json.ts"
 import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import { ToolMeta } from "../../protocol/Tool.ts"
-import { isRecord } from "./jsonRpcFrame.ts"
 
 /** A configured server with its resolved identity. */
 export interface ServerEntry {

@@ -2,9 +2,9 @@
  * The `inputs` of a config file.
  */
 import * as Result from "effect/Result"
+import { isRecord } from "../../protocol/Json.ts"
 import { type PickOption, ServerInput } from "../../protocol/ServerConfig.ts"
 import type { Diagnostic } from "../Diagnostic.ts"
-import { isRecord } from "./jsonRpcFrame.ts"
 import { decoderOf } from "./serverEntry.ts"
 
 /** The definitions that can be used, and what is wrong with the others. Of two with one id the first counts. */

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
+import { isRecord } from "../../protocol/Json.ts"
 import type { McpTool, ToolList } from "../McpClient.ts"
 import type { McpError } from "../McpError.ts"
-import { isRecord } from "./jsonRpcFrame.ts"
 import { describeType, listPages, type Send } from "./listPages.ts"
 
 type Skipped = ToolList["skipped"][number]

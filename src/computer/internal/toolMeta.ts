@@ -1,10 +1,10 @@
 /**
  * Metadata of tools: what is configured, merged with what the MCP server declares (specification, tool metadata).
  */
+import { isRecord } from "../../protocol/Json.ts"
 import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import type { ToolMeta } from "../../protocol/Tool.ts"
 import * as ToolName from "../../protocol/ToolName.ts"
-import { isRecord } from "./jsonRpcFrame.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 

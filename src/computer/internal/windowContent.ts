@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { isRecord } from "./jsonRpcFrame.ts"
+import { isRecord } from "../../protocol/Json.ts"
 import type { ListedWindow } from "./windowResource.ts"
 
 /** What reading a window came to. */

@@ -1,8 +1,8 @@
 /**
  * Windows among the resources of an MCP server (specification, desktop: URI and metadata).
  */
+import { isRecord } from "../../protocol/Json.ts"
 import type { Revision } from "../../protocol/Revision.ts"
-import { isRecord } from "./jsonRpcFrame.ts"
 
 /** A window as its server lists it. */
 export interface ListedWindow {

@@ -12,7 +12,3 @@ export const OpenRecord = Schema.Record(Schema.String, Schema.Unknown)
 
 /** What is left of an open struct: keys the specification may add and we keep. */
 export const rest = [OpenRecord] as const
-
-/** Whether a value is a JSON object, not an array and not null. */
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -2,6 +2,7 @@
  * What the rules about Computers share: an Agent in the office of the Computer under test.
  */
 import * as Effect from "effect/Effect"
+import { isRecord } from "../../protocol/Json.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import * as actors from "./conformanceActors.ts"
 import * as kit from "./conformanceKit.ts"
@@ -84,10 +85,6 @@ export const listOf = (
     ? Effect.succeed(answer[key])
     : kit.fail(`${what} has no list ${key}`, `${key}: […]`, kit.show(answer))
 
-/** Whether a value is a JSON object. */
-export const isObject = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 /** What a key has to hold. */
 export type Checks = Readonly<Record<string, readonly [wanted: string, holds: (value: unknown) => boolean]>>
 
@@ -99,7 +96,7 @@ export const orNull = (holds: (value: unknown) => boolean) => (value: unknown): 
 
 /** Fails unless the object has every key, explicitly, and holds there what it has to. */
 export const expectKeys = Effect.fnUntraced(function*(what: string, value: unknown, checks: Checks) {
-  if (!isObject(value)) return yield* kit.fail(`${what} is no object`, "{…}", kit.show(value))
+  if (!isRecord(value)) return yield* kit.fail(`${what} is no object`, "{…}", kit.show(value))
   for (const [key, [wanted, holds]] of Object.entries(checks)) {
     const actual = Object.hasOwn(value, key) ? kit.show(value[key]) : "the key is missing"
     yield* kit.ensure(Object.hasOwn(value, key) && holds(value[key]), `${what}: ${key}`, wanted, actual)
@@ -117,7 +114,7 @@ export const toolsOf = (visit: Visit) =>
 /** The servers of the Computer, keyed as the revision says; nothing where `get_config` does not exist. */
 export const serversOf = (visit: Visit): Effect.Effect<Fields, kit.RuleError> =>
   visit.stage.revision.hasGetConfigRelay
-    ? Effect.map(visit.ask("client:get_config"), ({ servers }) => isObject(servers) ? servers : {})
+    ? Effect.map(visit.ask("client:get_config"), ({ servers }) => isRecord(servers) ? servers : {})
     : Effect.succeed({})
 
 /** Whether tools carry the id of their server. */

@@ -3,9 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as ErrorPayload from "../../protocol/ErrorPayload.ts"
+import { isRecord } from "../../protocol/Json.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import * as computers from "./conformanceComputer.ts"
-import { type Checks, computerRule, type Fields, isObject } from "./conformanceComputer.ts"
+import { type Checks, computerRule, type Fields } from "./conformanceComputer.ts"
 import * as kit from "./conformanceKit.ts"
 import type { Rule } from "./conformanceKit.ts"
 import * as RawFrame from "./rawFrame.ts"
@@ -16,7 +17,7 @@ import * as RawFrame from "./rawFrame.ts"
 
 const CONFIG = "data-structures.md, MCP servers"
 
-const isTextRecord = (value: unknown): boolean => isObject(value) && Object.values(value).every(computers.isText)
+const isTextRecord = (value: unknown): boolean => isRecord(value) && Object.values(value).every(computers.isText)
 const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(computers.isText)
 const isIsoDuration = (value: unknown): boolean => /^-?P(?=.)/.test(typeof value === "string" ? value : "")
 
@@ -24,14 +25,14 @@ const entryChecks: Checks = {
   name: ["a text", computers.isText],
   disabled: ["true or false", computers.isBoolean],
   forbidden_tools: ["a list of texts", isTextList],
-  tool_meta: ["an object", isObject],
+  tool_meta: ["an object", isRecord],
   type: ["stdio, streamable or sse", (value) => typeof value === "string" && value in parameterChecks],
-  server_parameters: ["an object", isObject]
+  server_parameters: ["an object", isRecord]
 }
 
 const url: Checks = {
   url: ["a text", computers.isText],
-  headers: ["an object or null", computers.orNull(isObject)]
+  headers: ["an object or null", computers.orNull(isRecord)]
 }
 
 const parameterChecks: Readonly<Record<string, Checks>> = {
@@ -60,7 +61,7 @@ const parameterChecks: Readonly<Record<string, Checks>> = {
 }
 
 const isLabelled = (value: unknown): boolean =>
-  isObject(value) && computers.isText(value["label"]) && computers.isText(value["value"])
+  isRecord(value) && computers.isText(value["label"]) && computers.isText(value["value"])
 
 const inputChecks = (type: unknown, { pickOptions }: Revision): Checks => ({
   id: ["a text that is not empty", (value) => computers.isText(value) && value !== ""],
@@ -87,7 +88,7 @@ const configRules: ReadonlyArray<Rule> = [
     appliesTo: hasConfig,
     run: Effect.fnUntraced(function*(visit) {
       const { servers } = yield* visit.ask("client:get_config")
-      if (!isObject(servers)) return yield* kit.fail("There are no servers", "servers: {…}", kit.show(servers))
+      if (!isRecord(servers)) return yield* kit.fail("There are no servers", "servers: {…}", kit.show(servers))
       if (Object.keys(servers).length === 0) yield* visit.stage.remark("the Computer has no server")
       for (const [key, server] of Object.entries(servers)) {
         const entry = yield* computers.expectKeys(`The server ${key}`, server, entryChecks)
@@ -107,7 +108,7 @@ const configRules: ReadonlyArray<Rule> = [
       const { inputs } = yield* visit.ask("client:get_config")
       if (inputs === undefined || inputs === null) return yield* visit.stage.remark("no inputs are told")
       for (const input of yield* computers.listOf("get_config", { inputs }, "inputs")) {
-        const { id, type } = isObject(input) ? input : {} as Fields
+        const { id, type } = isRecord(input) ? input : {} as Fields
         yield* computers.expectKeys(`The input ${kit.show(id)}`, input, inputChecks(type, visit.stage.revision))
       }
     })
@@ -242,7 +243,7 @@ const expectReason = Effect.fnUntraced(function*(
   ...reasons: ReadonlyArray<string>
 ) {
   const error = yield* kit.expectFlatError(what, args, code)
-  const reason = isObject(error["details"]) ? error["details"]["reason"] : undefined
+  const reason = isRecord(error["details"]) ? error["details"]["reason"] : undefined
   yield* kit.ensure(reasons.includes(String(reason)), `${what}: details.reason`, reasons.join(" or "), kit.show(reason))
 })
 

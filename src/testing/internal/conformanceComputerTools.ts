@@ -2,9 +2,10 @@
  * Conformance rules for Computers: the tools they list and how they take calls.
  */
 import * as Effect from "effect/Effect"
+import { isRecord } from "../../protocol/Json.ts"
 import * as actors from "./conformanceActors.ts"
 import * as computers from "./conformanceComputer.ts"
-import { computerRule, type Fields, isObject, presenceRule } from "./conformanceComputer.ts"
+import { computerRule, type Fields, presenceRule } from "./conformanceComputer.ts"
 import * as kit from "./conformanceKit.ts"
 import type { Rule } from "./conformanceKit.ts"
 import * as RawFrame from "./rawFrame.ts"
@@ -24,7 +25,7 @@ const isMetaValue = (value: unknown): boolean =>
 const jsonObjectIn = (text: unknown): Fields | undefined => {
   try {
     const value: unknown = typeof text === "string" ? JSON.parse(text) : undefined
-    return isObject(value) ? value : undefined
+    return isRecord(value) ? value : undefined
   } catch {
     return undefined
   }
@@ -55,11 +56,11 @@ const lists: ReadonlyArray<Rule> = [
         yield* visit.stage.remark("the Computer lists no tool, so the rules about tools say little")
       }
       for (const tool of tools) {
-        yield* computers.expectKeys(isObject(tool) ? nameOf(tool) : "A tool", tool, {
+        yield* computers.expectKeys(isRecord(tool) ? nameOf(tool) : "A tool", tool, {
           name: ["a text that is not empty", (value) => computers.isText(value) && value !== ""],
           description: ["a text", computers.isText],
-          params_schema: ["a JSON Schema", isObject],
-          return_schema: ["a JSON Schema, or null", computers.orNull(isObject)],
+          params_schema: ["a JSON Schema", isRecord],
+          return_schema: ["a JSON Schema, or null", computers.orNull(isRecord)],
           ...(computers.hasBundleIds(visit.stage.revision) ? { bundle_id: ["a text", computers.isText] as const } : {})
         })
       }
@@ -92,7 +93,7 @@ const lists: ReadonlyArray<Rule> = [
     run: Effect.fnUntraced(function*(visit) {
       for (const tool of yield* computers.toolsOf(visit)) {
         const meta = tool["meta"] ?? {}
-        yield* kit.ensure(isObject(meta), `${nameOf(tool)}: meta`, "an object", kit.show(meta))
+        yield* kit.ensure(isRecord(meta), `${nameOf(tool)}: meta`, "an object", kit.show(meta))
         for (const [key, value] of Object.entries(meta as Fields)) {
           const wanted = "a text, number, boolean or a list of one kind of them"
           yield* kit.ensure(isMetaValue(value), `${nameOf(tool)}: meta.${key}`, wanted, kit.show(value))
@@ -114,7 +115,7 @@ const lists: ReadonlyArray<Rule> = [
     appliesTo: ({ toolMeta }) => toolMeta === "three-layer",
     run: Effect.fnUntraced(function*(visit) {
       for (const tool of yield* computers.toolsOf(visit)) {
-        const text = isObject(tool["meta"]) ? tool["meta"]["a2c_tool_meta"] : undefined
+        const text = isRecord(tool["meta"]) ? tool["meta"]["a2c_tool_meta"] : undefined
         if (text === undefined) continue
         yield* computers.expectKeys(`${nameOf(tool)}: a2c_tool_meta`, jsonObjectIn(text), {
           auto_apply: ["true, false or null", computers.orNull(computers.isBoolean)],
@@ -123,14 +124,14 @@ const lists: ReadonlyArray<Rule> = [
             "a list of texts or null",
             computers.orNull((value) => Array.isArray(value) && value.every(computers.isText))
           ],
-          ret_object_mapper: ["an object or null", computers.orNull(isObject)]
+          ret_object_mapper: ["an object or null", computers.orNull(isRecord)]
         })
       }
     })
   })
 ]
 
-const isResult = (value: unknown): value is Fields => isObject(value) && Array.isArray(value["content"])
+const isResult = (value: unknown): value is Fields => isRecord(value) && Array.isArray(value["content"])
 
 const calls: ReadonlyArray<Rule> = [
   computerRule({
@@ -229,9 +230,9 @@ const calls: ReadonlyArray<Rule> = [
       const result = yield* kit.expectObject("The call", args)
       yield* kit.ensure(isResult(result), "It is no CallToolResult", "{\"content\":[…],…}", kit.show(result))
       yield* computers.expectKeys("The result", { isError: null, meta: null, ...result }, {
-        content: ["a list of objects", (value) => Array.isArray(value) && value.every(isObject)],
+        content: ["a list of objects", (value) => Array.isArray(value) && value.every(isRecord)],
         isError: ["true, false or null", computers.orNull(computers.isBoolean)],
-        meta: ["an object or null", computers.orNull(isObject)]
+        meta: ["an object or null", computers.orNull(isRecord)]
       })
       if (result["isError"] === true) yield* visit.stage.remark(`the tool said: ${kit.show(result["content"])}`)
     })

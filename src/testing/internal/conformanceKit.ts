@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as ErrorPayload from "../../protocol/ErrorPayload.ts"
+import { isRecord } from "../../protocol/Json.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import { ConformanceFailure, ConformanceSkip } from "./conformanceFailure.ts"
 import * as RawFrame from "./rawFrame.ts"
@@ -160,9 +161,7 @@ export const expectAck = (what: string, actual: ReadonlyArray<unknown>, expected
 /** Fails unless the acknowledgement is one argument, and it is a JSON object; succeeds with that. */
 export const expectObject = Effect.fnUntraced(function*(what: string, args: ReadonlyArray<unknown>) {
   const [first] = args
-  if (args.length === 1 && typeof first === "object" && first !== null && !Array.isArray(first)) {
-    return first as Readonly<Record<string, unknown>>
-  }
+  if (args.length === 1 && isRecord(first)) return first
   return yield* fail(`${what} is not answered with one object`, RawFrame.ack(0, [{}]), RawFrame.ack(0, args))
 })
 

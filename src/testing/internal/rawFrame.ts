@@ -1,6 +1,7 @@
 /**
  * Socket.IO packets as the text they are on the wire: `42/smcp,0["event",{…}]`.
  */
+import { isRecord } from "../../protocol/Json.ts"
 
 /** The namespace of the protocol. */
 const NAMESPACE = "/smcp"
@@ -64,6 +65,6 @@ export const canonical = (text: string): string => {
 export const canonicalJson = (value: unknown): string => JSON.stringify(value, sorted) ?? "undefined"
 
 const sorted = (_key: string, value: unknown): unknown =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+  isRecord(value)
     ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => left < right ? -1 : left > right ? 1 : 0))
     : value
