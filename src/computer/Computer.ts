@@ -5,26 +5,18 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
-import * as ClientEvent from "../protocol/ClientEvent.ts"
 import type { ServerInput } from "../protocol/ServerConfig.ts"
 import * as ServerEvent from "../protocol/ServerEvent.ts"
-import * as Skill from "../protocol/Skill.ts"
-import * as SmcpError from "../protocol/SmcpError.ts"
+import type * as SmcpError from "../protocol/SmcpError.ts"
 import type { SmcpTool } from "../protocol/Tool.ts"
-import * as ToolResult from "../protocol/ToolResult.ts"
-import * as WireError from "../protocol/WireError.ts"
-import * as Background from "../transport/Background.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
-import { Transport } from "../transport/Transport.ts"
+import type { Transport } from "../transport/Transport.ts"
 import * as Blobs from "./Blobs.ts"
 import * as Desktop from "./Desktop.ts"
-import { configAnswer } from "./internal/configAnswer.ts"
-import { makeReport, type Report } from "./internal/reports.ts"
-import { makeToolCalls } from "./internal/toolCalls.ts"
+import { answerAgents } from "./internal/answers.ts"
+import { makeReport } from "./internal/reports.ts"
 import * as McpManager from "./McpManager.ts"
-import * as Resources from "./Resources.ts"
 import * as ToolRegistry from "./ToolRegistry.ts"
 import * as Uploads from "./Uploads.ts"
 
@@ -141,11 +133,6 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
   return Computer.of({ name, office, inFlight: calls.size })
 })
 
-interface Reports {
-  readonly tools: Report
-  readonly desktop: Report
-}
-
 /** What the office is told about. The configuration is not among it: it stays the same while a Computer runs. */
 const makeReports = Effect.fnUntraced(function*({ name, reportAfter }: SeatOptions) {
   const registry = yield* ToolRegistry.ToolRegistry
@@ -165,104 +152,6 @@ const makeReports = Effect.fnUntraced(function*({ name, reportAfter }: SeatOptio
     }, options)
   }
 })
-
-/** Registers the handlers of all events that a Computer answers; returns the calls that are running. */
-const answerAgents = Effect.fnUntraced(function*(seat: SeatOptions, reports: Reports) {
-  const transport = yield* Transport
-  const manager = yield* McpManager.McpManager
-  const registry = yield* ToolRegistry.ToolRegistry
-  const desktop = yield* Desktop.Desktop
-  const blobs = yield* Blobs.Blobs
-  const uploads = yield* Uploads.Uploads
-  const calls = yield* makeToolCalls(blobs.spool)
-
-  yield* transport.notifications.pipe(
-    Stream.runForEach((notification) =>
-      notification.event === "notify:tool_call_cancel" ? calls.cancel(notification.payload.req_id) : Effect.void
-    ),
-    Background.fork("Listening for cancellations")
-  )
-  yield* transport.handle(ClientEvent.GetTools, (request) =>
-    addressed(
-      seat,
-      request,
-      Effect.map(reports.tools.telling(registry.list), (tools) => ({ tools, req_id: request.req_id }))
-    ))
-  yield* transport.handle(ClientEvent.GetDesktop, (request) =>
-    addressed(
-      seat,
-      request,
-      Effect.map(
-        reports.desktop.telling(
-          desktop.render({ size: request.desktop_size ?? undefined, window: request.window ?? undefined })
-        ),
-        (desktops) => ({ desktops, req_id: request.req_id })
-      )
-    ))
-  yield* transport.handle(ClientEvent.ToolCall, (request) =>
-    addressed(
-      seat,
-      request,
-      Effect.flatMap(registry.resolve(request.tool_name), (route) =>
-        route === undefined
-          ? Effect.succeed(ToolResult.unknownTool(request.tool_name))
-          // during the call its windows may change as well as at its end
-          : Effect.andThen(desktop.used(route.bundleId), calls.run(request, route)).pipe(
-            Effect.ensuring(desktop.used(route.bundleId))
-          ))
-    ))
-  yield* transport.handle(ClientEvent.GetConfig, (request) =>
-    addressed(
-      seat,
-      request,
-      Effect.sync(() => configAnswer(manager.servers, seat.inputs ?? [], transport.revision))
-    ))
-  if (transport.revision.hasGetResources) {
-    yield* transport.handle(ClientEvent.GetResources, (request) =>
-      addressed(
-        seat,
-        request,
-        Effect.flatMap(manager.states, (states) => Resources.page(states, request, transport.revision))
-      ))
-  }
-  if (transport.revision.hasSkills) yield* answerForSkills(seat)
-  if (transport.revision.hasGetBlob) {
-    yield* transport.handle(ClientEvent.GetBlob, (request) => addressed(seat, request, blobs.read(request)))
-  }
-  if (transport.revision.hasPutBlob) {
-    yield* transport.handle(ClientEvent.PutBlob, (request) => addressed(seat, request, uploads.put(request)))
-  }
-  return calls
-})
-
-/** A Computer of this package has no skills, and says so: some Servers take no answer for a broken Computer. */
-const answerForSkills = Effect.fnUntraced(function*(seat: SeatOptions) {
-  const transport = yield* Transport
-  yield* transport.handle(
-    ClientEvent.GetSkills,
-    (request) => addressed(seat, request, Effect.succeed({ skills: [], req_id: request.req_id }))
-  )
-  yield* transport.handle(ClientEvent.GetSkill, (request) =>
-    addressed(
-      seat,
-      request,
-      Effect.fail(SmcpError.make(
-        Skill.isName(request.name)
-          ? new WireError.McpServerNotFound({ message: "Skill not found", details: { name: request.name } })
-          : new WireError.InvalidSkillName({ name: request.name })
-      ))
-    ))
-})
-
-/** Refuses what is meant for another Computer, as the Server does. */
-const addressed = <A, E>(
-  { name }: SeatOptions,
-  { computer }: { readonly computer: string },
-  answer: Effect.Effect<A, E>
-): Effect.Effect<A, E | SmcpError.SmcpError> =>
-  computer === name ? answer : Effect.fail(SmcpError.make(
-    new WireError.NotFound({ message: `Computer with name '${computer}' not found`, computerName: computer })
-  ))
 
 const isSame = (one: ReadonlyArray<SmcpTool>, other: ReadonlyArray<SmcpTool>): boolean =>
   one === other || JSON.stringify(one) === JSON.stringify(other)
