@@ -13,8 +13,9 @@ import { type Connectable, connectTo, ToolServer, until } from "../computer/supp
 import { quiet } from "../computer/support/office.ts"
 import { eventually } from "../computer/support/processes.ts"
 import { ResourceServer } from "../computer/support/resourceServers.ts"
-import { bytesOf, filesIn, image, sha256Of, tempDirectory } from "../computer/support/transfers.ts"
+import { bytesOf, filesIn, image, sha256Of } from "../computer/support/transfers.ts"
 import { openAgent, openOffice } from "../support/memoryOffice.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 /** An Agent, and a real Computer named `PC` with MCP servers of this process, in one office. */
 const office = Effect.fnUntraced(function*(
@@ -55,7 +56,7 @@ describe("an Agent and a Computer", () => {
 
   it.live("carry a file that is larger than any message into the landing root, and nothing else", () =>
     Effect.gen(function*() {
-      const landingRoot = yield* tempDirectory
+      const landingRoot = yield* temporaryFolder
       const { agent } = yield* office({}, { landingRoot })
       const bytes = bytesOf(3_000_000)
       const { landingPath, sha256 } = yield* agent.upload("PC", bytes, { nameHint: "../in put.csv" })

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { layer as layerOffice, Office, startServer } from "./support/office.ts"
 import {
   configFile,
@@ -13,8 +14,7 @@ import {
   noneMarked,
   smcp,
   startSmcp,
-  temporaryFile,
-  temporaryFolder
+  temporaryFile
 } from "./support/smcp.ts"
 
 const anywhere = ["--url", "http://127.0.0.1:9", "--office", "o", "--name", "n"]

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import {
   ask,
   blobFiles,
@@ -17,8 +18,7 @@ import {
   modeOf,
   refusal,
   sha256Of,
-  source,
-  tempDirectory
+  source
 } from "./support/transfers.ts"
 
 const MINUTE = 60_000
@@ -26,7 +26,7 @@ const MINUTE = 60_000
 describe("the spool of blobs", () => {
   it.effect("is readable by its owner only, and is not made before it is needed", () =>
     Effect.gen(function*() {
-      const spoolDirectory = join(yield* tempDirectory, "deep", "spool")
+      const spoolDirectory = join(yield* temporaryFolder, "deep", "spool")
       const service = yield* blobs({ spoolDirectory })
       assert.strictEqual((yield* refusal(service.read(ask("x")))).reason, "invalid_handle")
       yield* service.spool({ content: [image(bytesOf(BUDGET))] }, source)
@@ -41,7 +41,7 @@ describe("the spool of blobs", () => {
 
   it.effect("is temporary by default, and ends with the layer", () =>
     Effect.gen(function*() {
-      const directory = yield* tempDirectory
+      const directory = yield* temporaryFolder
       const before = process.env["TMPDIR"]
       process.env["TMPDIR"] = directory
       yield* Effect.addFinalizer(() =>
@@ -64,7 +64,7 @@ describe("the spool of blobs", () => {
 
   it.effect("collects what is too old, then the oldest, at the start and whenever something comes", () =>
     Effect.gen(function*() {
-      const spoolDirectory = yield* tempDirectory
+      const spoolDirectory = yield* temporaryFolder
       const options = { spoolDirectory, inlineBudget: 0, spoolVolume: 1000, spoolAge: 10 * MINUTE }
       yield* TestClock.setTime(1e12)
       const first = yield* closeable(options)
@@ -99,7 +99,7 @@ describe("the spool of blobs", () => {
 
   it.live("touches nothing that is not its own, and follows no link", () =>
     Effect.gen(function*() {
-      const directory = yield* tempDirectory
+      const directory = yield* temporaryFolder
       const spoolDirectory = join(directory, "spool")
       const outside = join(directory, "outside")
       mkdirSync(spoolDirectory)
@@ -137,7 +137,7 @@ describe("the spool of blobs", () => {
 
   it.live("keeps many at a time within its volume, and every one that it keeps whole", () =>
     Effect.gen(function*() {
-      const spoolDirectory = yield* tempDirectory
+      const spoolDirectory = yield* temporaryFolder
       const spoolVolume = 3_000_000
       const service = yield* blobs({ spoolDirectory, spoolVolume })
       let most = 0

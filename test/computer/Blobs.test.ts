@@ -20,6 +20,7 @@ import { join } from "node:path"
 import * as Blobs from "../../src/computer/Blobs.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import { revisions } from "../../src/protocol/Revision.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { ToolServer } from "./support/memoryServers.ts"
 import { connectTo } from "./support/memoryServers.ts"
 import { build, computerIn, envelope, makeOffice, toolCall, withServers } from "./support/office.ts"
@@ -38,8 +39,7 @@ import {
   refusal,
   Servers,
   sha256Of,
-  source,
-  tempDirectory
+  source
 } from "./support/transfers.ts"
 
 describe("Blobs", () => {
@@ -117,7 +117,7 @@ describe("Blobs", () => {
       ] as const
     )("leaves what is no base64 as it is: %s", ([_what, data]) =>
       Effect.gen(function*() {
-        const spoolDirectory = join(yield* tempDirectory, "spool")
+        const spoolDirectory = join(yield* temporaryFolder, "spool")
         const service = yield* blobs({ spoolDirectory })
         const result = { content: [{ type: "image", data, mimeType: "image/png" }] }
         assert.deepStrictEqual<unknown>(yield* service.spool(result, source), result)
@@ -129,7 +129,7 @@ describe("Blobs", () => {
 
     it.effect("says in the result what is above the ceiling, and keeps none of it", () =>
       Effect.gen(function*() {
-        const spoolDirectory = join(yield* tempDirectory, "spool")
+        const spoolDirectory = join(yield* temporaryFolder, "spool")
         const service = yield* blobs({ spoolDirectory, ceiling: 100_000 })
         assert.strictEqual((yield* keep(service, bytesOf(100_000))).size, 100_000)
         const answer = yield* service.spool({ content: [image(bytesOf(50_000)), image(bytesOf(100_001))] }, source)
@@ -155,7 +155,7 @@ describe("Blobs", () => {
 
     it.effect("says in the result when it cannot be kept, without a path", () =>
       Effect.gen(function*() {
-        const directory = yield* tempDirectory
+        const directory = yield* temporaryFolder
         writeFileSync(join(directory, "file"), "")
         const result = { content: [image(bytesOf(BUDGET + 1))] }
         const cases: ReadonlyArray<Blobs.Options> = [
@@ -176,7 +176,7 @@ describe("Blobs", () => {
 
     it.live("leaves no file of what was interrupted", () =>
       Effect.gen(function*() {
-        const spoolDirectory = join(yield* tempDirectory, "spool")
+        const spoolDirectory = join(yield* temporaryFolder, "spool")
         const service = yield* blobs({ spoolDirectory })
         const result = { content: [image(bytesOf(20 << 20))] }
         const fiber = yield* Effect.forkChild(service.spool(result, source), { startImmediately: true })
@@ -198,7 +198,7 @@ describe("Blobs", () => {
       ],
       ([length, seed, sizes]) =>
         Effect.gen(function*() {
-          const spoolDirectory = yield* tempDirectory
+          const spoolDirectory = yield* temporaryFolder
           const bytes = bytesOf(length, seed)
           const options = { spoolDirectory, inlineBudget: -1, chunkBytes: 99 }
           const first = yield* closeable(options)
@@ -237,7 +237,7 @@ describe("Blobs", () => {
 
     it.effect("refuses every other handle", () =>
       Effect.gen(function*() {
-        const directory = yield* tempDirectory
+        const directory = yield* temporaryFolder
         const service = yield* blobs({ spoolDirectory: join(directory, "one") })
         const other = yield* blobs({ spoolDirectory: join(directory, "two") })
         const { handle } = yield* keep(service, bytesOf(BUDGET + 1))
@@ -339,7 +339,7 @@ describe("Blobs", () => {
     }
     it.effect.each(Object.keys(spoils))("is gone when its file is %s", (what) =>
       Effect.gen(function*() {
-        const spoolDirectory = yield* tempDirectory
+        const spoolDirectory = yield* temporaryFolder
         const first = yield* closeable({ spoolDirectory })
         const { handle, sha256 } = yield* keep(first.service, bytesOf(BUDGET + 1))
         yield* drain(first.service, handle)
@@ -358,7 +358,7 @@ describe("Blobs", () => {
 
     it.effect("takes no key that others can read, or that is cut", () =>
       Effect.gen(function*() {
-        const spoolDirectory = yield* tempDirectory
+        const spoolDirectory = yield* temporaryFolder
         const key = join(spoolDirectory, "key")
         const spoil: ReadonlyArray<() => void> = [
           () => chmodSync(key, 0o640),
@@ -391,7 +391,7 @@ describe("Blobs", () => {
 
     it.live("carries a large image over a small connection, also when it restarts on the way", () =>
       Effect.gen(function*() {
-        const spoolDirectory = join(yield* tempDirectory, "spool")
+        const spoolDirectory = join(yield* temporaryFolder, "spool")
         const server = new ToolServer({ shoot: () => ({ content: [image(photo), { type: "text", text: "done" }] }) })
         const config = { servers: { cam: { command: "-" } } }
         const start = Effect.fnUntraced(function*() {
@@ -430,7 +430,7 @@ describe("Blobs", () => {
 
     it.live("stops keeping when the call is cancelled", () =>
       Effect.gen(function*() {
-        const spoolDirectory = join(yield* tempDirectory, "spool")
+        const spoolDirectory = join(yield* temporaryFolder, "spool")
         const huge = image(bytesOf(60 << 20))
         const { computer, office } = yield* withServers({
           cam: new ToolServer({ shoot: () => ({ content: [huge] }) })

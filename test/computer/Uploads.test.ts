@@ -18,8 +18,9 @@ import * as Uploads from "../../src/computer/Uploads.ts"
 import type { PutBlobReq } from "../../src/protocol/Blob.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import { revisions } from "../../src/protocol/Revision.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { build, computerIn, envelope, makeOffice, quiet } from "./support/office.ts"
-import { bytesOf, filesIn, modeOf, refusal, sha256Of, tempDirectory } from "./support/transfers.ts"
+import { bytesOf, filesIn, modeOf, refusal, sha256Of } from "./support/transfers.ts"
 
 type Service = Uploads.Uploads["Service"]
 
@@ -30,7 +31,7 @@ const uploads = (options: Uploads.Options) =>
 
 /** Uploads into a directory that exists. */
 const rooted = Effect.fnUntraced(function*(limits: Uploads.Limits = {}) {
-  const landingRoot = join(yield* tempDirectory, "landing")
+  const landingRoot = join(yield* temporaryFolder, "landing")
   return { landingRoot, service: yield* uploads({ ...limits, landingRoot }) }
 })
 
@@ -299,7 +300,7 @@ describe("Uploads", () => {
       ([_what, change]) =>
         Effect.gen(function*() {
           const { landingRoot, service } = yield* rooted()
-          const elsewhere = yield* tempDirectory
+          const elsewhere = yield* temporaryFolder
           mkdirSync(join(elsewhere, STAGING))
           const id = yield* begun(service)
           change(landingRoot, elsewhere)
@@ -363,7 +364,7 @@ describe("Uploads", () => {
 
     it.live("ends with the layer and leaves no file", () =>
       Effect.gen(function*() {
-        const landingRoot = yield* tempDirectory
+        const landingRoot = yield* temporaryFolder
         const scope = yield* Scope.make()
         const service = yield* Scope.provide(uploads({ landingRoot, concurrent: 50 }), scope)
         yield* Effect.forEach(Array.from({ length: 10 }), () => begun(service))
@@ -379,7 +380,7 @@ describe("Uploads", () => {
   describe("the landing root", () => {
     it.live("is tidied of what an earlier run left, and of nothing else", () =>
       Effect.gen(function*() {
-        const directory = yield* tempDirectory
+        const directory = yield* temporaryFolder
         const landingRoot = join(directory, "landing")
         const staging = join(landingRoot, STAGING)
         mkdirSync(staging, { recursive: true })
@@ -416,7 +417,7 @@ describe("Uploads", () => {
 
     it.effect("is refused at the start when files cannot be put there", () =>
       Effect.gen(function*() {
-        const directory = yield* tempDirectory
+        const directory = yield* temporaryFolder
         writeFileSync(join(directory, "file"), "")
         mkdirSync(join(directory, "linked"))
         symlinkSync(directory, join(directory, "linked", STAGING))
@@ -436,7 +437,7 @@ describe("Uploads", () => {
 
     it.effect("may be a link itself", () =>
       Effect.gen(function*() {
-        const directory = yield* tempDirectory
+        const directory = yield* temporaryFolder
         mkdirSync(join(directory, "real"))
         symlinkSync(join(directory, "real"), join(directory, "link"))
         const { landing_path } = yield* upload(yield* uploads({ landingRoot: join(directory, "link") }), ten)
@@ -447,7 +448,7 @@ describe("Uploads", () => {
   describe("in a Computer", () => {
     it.live("lands what an Agent sends, with the answers of the protocol", () =>
       Effect.gen(function*() {
-        const landingRoot = join(yield* tempDirectory, "landing")
+        const landingRoot = join(yield* temporaryFolder, "landing")
         const office = yield* makeOffice()
         yield* build(office, { servers: {} }, { landingRoot, uploads: { ceiling: 1000 } })
         const put = (payload: object): Effect.Effect<unknown> => office.ask(ClientEvent.PutBlob, envelope(payload))

@@ -1,7 +1,6 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Stream } from "effect"
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Computer from "../../src/computer/Computer.ts"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
@@ -12,6 +11,7 @@ import * as Conformance from "../../src/testing/Conformance.ts"
 import { connectTo, ToolServer } from "../computer/support/memoryServers.ts"
 import { listed, raw } from "../computer/support/office.ts"
 import { ResourceServer } from "../computer/support/resourceServers.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { everyRevision, Harness, quiet, startServer } from "./support/conformance.ts"
 import { brokenComputers, goodComputer, startComputer } from "./support/scriptedComputer.ts"
 
@@ -61,11 +61,6 @@ const config = {
 }
 
 const OFFICE = "office-of-the-computer"
-
-const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "smcp-conformance-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
 
 /** Our Server, and our Computer with real MCP servers in an office of it. */
 const startOffice = Effect.fnUntraced(function*(revision: Revision.Revision, landingRoot?: string) {

@@ -1,11 +1,11 @@
 import { vi } from "@effect/vitest"
 import { Deferred, Effect, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { eventually, isAlive } from "../../computer/support/processes.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { builtMain } from "./build.ts"
 
 // Each test starts processes, and they are slow on a busy machine.
@@ -105,12 +105,6 @@ const startProcess = Effect.fnUntraced(function*(
 /** Runs `smcp` to its end. */
 export const smcp = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(startSmcp(args, env), ({ ended }) => ended))
-
-/** A folder that goes with the scope. */
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "smcp-cli-test-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
 
 /** A file in a folder that goes with the scope. */
 export const temporaryFile = (name: string, text: string) =>

@@ -1,7 +1,6 @@
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { createHash } from "node:crypto"
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Blobs from "../../../src/computer/Blobs.ts"
 import * as ConfigFile from "../../../src/computer/ConfigFile.ts"
@@ -10,11 +9,6 @@ import * as Revision from "../../../src/protocol/Revision.ts"
 import type { SmcpError } from "../../../src/protocol/SmcpError.ts"
 import { Transport } from "../../../src/transport/Transport.ts"
 import { quiet } from "./office.ts"
-
-export const tempDirectory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "a2c-smcp-test-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
 
 /** Every file below a directory, relative to it, sorted; directories end in a slash. */
 export const filesIn = (directory: string): ReadonlyArray<string> =>
