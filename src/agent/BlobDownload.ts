@@ -10,6 +10,7 @@ import type { GetBlobRet } from "../protocol/Blob.ts"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as Base64 from "../transport/Base64.ts"
+import { transferFailed } from "./internal/transferFailed.ts"
 
 /** Options of {@link stream}. */
 export interface BlobOptions {
@@ -69,10 +70,13 @@ const attempt = Effect.fnUntraced(function*(read: Read, options: DownloadOptions
   const { mimeType, sha256, totalSize } = first
   const { maxBytes = DEFAULT_MAX_BYTES } = options
   if (totalSize > maxBytes) {
-    return yield* failed("too-large", `The blob has ${totalSize} bytes, more than the ${maxBytes} that are allowed`)
+    return yield* transferFailed(
+      "too-large",
+      `The blob has ${totalSize} bytes, more than the ${maxBytes} that are allowed`
+    )
   }
   if (options.sha256 !== undefined && options.sha256.toLowerCase() !== sha256) {
-    return yield* failed("changed", "The Computer has other bytes than it announced")
+    return yield* transferFailed("changed", "The Computer has other bytes than it announced")
   }
   const bytes = new Uint8Array(totalSize)
   let filled = 0
@@ -114,7 +118,7 @@ const pieces = (
       missing -= piece.length
       return missing > 0 || hash.digest("hex") === first.sha256
         ? Effect.succeed(piece)
-        : failed("corrupt", "The bytes do not have the hash that the Computer promised")
+        : transferFailed("corrupt", "The bytes do not have the hash that the Computer promised")
     }),
     Stream.filter((piece) => piece.length > 0)
   )
@@ -172,7 +176,4 @@ const understand = (answer: GetBlobRet, offset: number): Result.Result<Chunk, Sm
 const refused = (issue: string) =>
   Result.fail(SmcpError.make(new SmcpError.InvalidResponse({ event: ClientEvent.GetBlob.name, issue })))
 
-const failed = (problem: SmcpError.BlobTransferFailed["problem"], message: string) =>
-  Effect.fail(SmcpError.make(new SmcpError.BlobTransferFailed({ problem, message })))
-
-const changed = failed("changed", "The blob changed while it was read")
+const changed = transferFailed("changed", "The blob changed while it was read")

@@ -12,6 +12,7 @@ import type { PutBlobReq, PutBlobRet } from "../protocol/Blob.ts"
 import * as ClientEvent from "../protocol/ClientEvent.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as Base64 from "../transport/Base64.ts"
+import { transferFailed } from "./internal/transferFailed.ts"
 
 /** Bytes that come piece by piece. */
 export interface StreamSource<E = never> {
@@ -63,7 +64,7 @@ export const file = Effect.fnUntraced(function*(
   const fileSystem = yield* FileSystem.FileSystem
   const { type } = yield* fileSystem.stat(path)
   // What comes out of a pipe or a device is not the same twice.
-  if (type !== "File") return yield* failed("source", `${path} is not a regular file`)
+  if (type !== "File") return yield* transferFailed("source", `${path} is not a regular file`)
   return { stream: fileSystem.stream(path), nameHint: path.split(/[/\\]/).at(-1) }
 })
 
@@ -132,7 +133,9 @@ const measure = Effect.fnUntraced(function*<E>(source: Source<E>): Effect.fn.Ret
   const counted = given.size === undefined || given.sha256 === undefined ? yield* count(stream) : undefined
   const size = given.size ?? counted?.size ?? 0
   const sha256 = (given.sha256 ?? counted?.sha256 ?? "").toLowerCase()
-  if (size === 0) return yield* failed("empty", "There is nothing to upload: the protocol knows no files of 0 bytes")
+  if (size === 0) {
+    return yield* transferFailed("empty", "There is nothing to upload: the protocol knows no files of 0 bytes")
+  }
   if (counted !== undefined && counted.size !== size) return yield* wrongSize(counted.size, size)
   if (counted !== undefined && counted.sha256 !== sha256) return yield* wrongHash
   return { stream, size, sha256, nameHint }
@@ -224,13 +227,13 @@ const chunkSize = (target: Target, { nameHint }: { readonly nameHint: string | u
     return Math.max(1, Math.min(CHUNK_BYTES, Math.floor((limit - envelope - SPARE_BYTES) / 4) * 3))
   })
 
-const failed = (problem: SmcpError.BlobTransferFailed["problem"], message: string) =>
-  Effect.fail(SmcpError.make(new SmcpError.BlobTransferFailed({ problem, message })))
-
 const wrongSize = (found: number | "more", declared: number) =>
-  failed("source", `The source has ${found === "more" ? "more" : `${found} bytes`} instead of ${declared} bytes`)
+  transferFailed(
+    "source",
+    `The source has ${found === "more" ? "more than" : `${found} bytes and not`} the ${declared} that were declared`
+  )
 
-const wrongHash = failed(
+const wrongHash = transferFailed(
   "source",
   "The source does not have the hash that was declared for it, or it changed meanwhile"
 )

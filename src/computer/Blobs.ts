@@ -172,9 +172,7 @@ const notKept = ({ message }: FileFailure, { bundleId, tool }: Source): Effect.E
 // Reading
 // -----------------------------------------------------------------------------
 
-type Refusal = "invalid_handle" | "forbidden" | "gone" | "range"
-
-const refused = (reason: Refusal): Effect.Effect<never, SmcpError.SmcpError> =>
+const refused = (reason: WireError.BlobNotAccessibleReason): Effect.Effect<never, SmcpError.SmcpError> =>
   Effect.fail(SmcpError.make(new WireError.BlobNotAccessible({ reason })))
 
 const opened = Effect.fnUntraced(function*(

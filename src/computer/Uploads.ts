@@ -256,18 +256,8 @@ const finish = Effect.fnUntraced(function*(
 // Requests
 // -----------------------------------------------------------------------------
 
-type Refusal =
-  | "invalid_upload"
-  | "invalid_declaration"
-  | "range"
-  | "too_large"
-  | "busy"
-  | "forbidden"
-  | "integrity"
-  | "io_error"
-
 const refused = (
-  reason: Refusal,
+  reason: WireError.BlobWriteFailedReason,
   { chunk_offset, total_size, upload_id }: PutBlobReq,
   message?: string
 ): Effect.Effect<never, SmcpError.SmcpError> =>

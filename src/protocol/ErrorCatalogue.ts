@@ -5,6 +5,7 @@
  */
 import type { SpecificationPage } from "./EventCatalogue.ts"
 import type { BlobTransferFailed, ConnectionLost, Reason } from "./SmcpError.ts"
+import type { BlobNotAccessibleReason, BlobWriteFailedReason } from "./WireError.ts"
 
 /** Who makes an error; `nobody`: the code is set aside and a conforming peer never sends it. */
 export type Origin = "Server" | "Computer" | "this side" | "nobody"
@@ -49,16 +50,8 @@ export interface KindsEntry<Kind extends string> extends ErrorEntry {
 /** The errors with kinds. Those of the wire are open: a peer may send another one. */
 interface Kinds {
   readonly SkillResourceNotAccessible: "traversal" | "forbidden" | "not_found" | "too_large"
-  readonly BlobNotAccessible: "invalid_handle" | "forbidden" | "gone" | "range"
-  readonly BlobWriteFailed:
-    | "invalid_upload"
-    | "invalid_declaration"
-    | "range"
-    | "too_large"
-    | "busy"
-    | "forbidden"
-    | "integrity"
-    | "io_error"
+  readonly BlobNotAccessible: BlobNotAccessibleReason
+  readonly BlobWriteFailed: BlobWriteFailedReason
   readonly ConnectionLost: ConnectionLost["outcome"]
   readonly BlobTransferFailed: BlobTransferFailed["problem"]
 }

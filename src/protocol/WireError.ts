@@ -109,13 +109,27 @@ export class SkillResourceNotAccessible
   })
 {}
 
-/** 4018: a blob cannot be read: `invalid_handle`, `forbidden`, `gone` or `range`. */
+/** The reasons for 4018 that the specification names. */
+export type BlobNotAccessibleReason = "invalid_handle" | "forbidden" | "gone" | "range"
+
+/** 4018: a blob cannot be read; `reason` is an open enumeration, see {@link BlobNotAccessibleReason}. */
 export class BlobNotAccessible extends Schema.TaggedError<BlobNotAccessible>()("BlobNotAccessible", {
   ...base("Blob not accessible"),
   reason: text
 }) {}
 
-/** 4019: an upload was refused; `reason` is an open enumeration. */
+/** The reasons for 4019 that the specification names. */
+export type BlobWriteFailedReason =
+  | "invalid_upload"
+  | "invalid_declaration"
+  | "range"
+  | "too_large"
+  | "busy"
+  | "forbidden"
+  | "integrity"
+  | "io_error"
+
+/** 4019: an upload was refused; `reason` is an open enumeration, see {@link BlobWriteFailedReason}. */
 export class BlobWriteFailed extends Schema.TaggedError<BlobWriteFailed>()("BlobWriteFailed", {
   ...base("Blob write failed"),
   reason: text,
