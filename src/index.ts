@@ -1,6 +1,7 @@
 export {
   Agent,
   AgentResource,
+  AgentSkill,
   AgentTool,
   AgentWindow,
   BlobDownload,
@@ -11,7 +12,18 @@ export {
   Upload
 } from "./agent/index.ts"
 export type { ConnectedAgent, ConnectOptions, SignalOptions, UploadOptions } from "./agent/index.ts"
-export { Computer, ConfigFile, McpClient, McpError, McpManager, ToolRegistry } from "./computer/index.ts"
+export {
+  Blobs,
+  Computer,
+  ConfigFile,
+  Desktop,
+  McpClient,
+  McpError,
+  McpManager,
+  Resources,
+  ToolRegistry,
+  Uploads
+} from "./computer/index.ts"
 export { PROTOCOL_VERSION } from "./protocol/index.ts"
 export * as Protocol from "./protocol/index.ts"
 export { Authenticator, HttpServer, Server, SessionStore, SocketIoServer } from "./server/index.ts"
