@@ -170,10 +170,13 @@ const makeAttendance = Effect.fnUntraced(function*({ changed, revision, servers 
       nextVersion: () => ++versions,
       changed
     })
-    servers.set(bundleId, server)
-    yield* FiberMap.run(following, bundleId, Effect.scoped(Effect.andThen(server.follow, Effect.never)), {
-      startImmediately: true
-    })
+    // an answer that is given up in between must not leave a server that nobody follows
+    yield* Effect.uninterruptible(Effect.suspend(() => {
+      servers.set(bundleId, server)
+      return FiberMap.run(following, bundleId, Effect.scoped(Effect.andThen(server.follow, Effect.never)), {
+        startImmediately: true
+      })
+    }))
   })
   return (states: ReadonlyArray<ServerStatus>): Effect.Effect<void> =>
     lock.withPermit(Effect.forEach(states, attend, { discard: true }))
