@@ -98,23 +98,63 @@ const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Uploads["Service"], SmcpError.SmcpError, Scope.Scope> {
   const ceiling = options.ceiling ?? defaults.ceiling
-  const concurrent = options.concurrent ?? defaults.concurrent
-  const idleTimeout = options.idleTimeout ?? defaults.idleTimeout
-  const root = options.landingRoot === undefined ? undefined : yield* openLandingRoot(options.landingRoot)
+  if (options.landingRoot === undefined) return refusingAll(ceiling)
+  const root = yield* openLandingRoot(options.landingRoot)
+  const table = yield* makeTable(root, options.idleTimeout ?? defaults.idleTimeout)
+  const limits = { ceiling, concurrent: options.concurrent ?? defaults.concurrent }
+  return Uploads.of({
+    put: (request) =>
+      isFirst(request) ? Effect.uninterruptible(begin(table, limits, request)) : proceed(table, request),
+    open: Effect.sync(() => table.open.size)
+  })
+})
+
+const refusingAll = (ceiling: number): Uploads["Service"] =>
+  Uploads.of({
+    put: (request) =>
+      Effect.flatMap(
+        isFirst(request) ? declarationOf(request, ceiling) : refused("invalid_upload", request),
+        () => refused("forbidden", request)
+      ),
+    open: Effect.succeed(0)
+  })
+
+// -----------------------------------------------------------------------------
+// Open uploads
+// -----------------------------------------------------------------------------
+
+/** The uploads that are open. */
+interface Table {
+  readonly root: LandingRoot
+  /** By their ids. */
+  readonly open: Map<string, Upload>
+  readonly isClosing: () => boolean
+  /** Ends an upload, without a trace on disk unless it has landed. Within its lock. */
+  readonly end: (upload: Upload) => Effect.Effect<void>
+  /** Ends the upload when it stays idle. */
+  readonly expireLater: (upload: Upload) => Effect.Effect<unknown>
+  /** Not any more: something came. Within its lock. */
+  readonly cancelExpiry: (upload: Upload) => Effect.Effect<void>
+}
+
+const makeTable = Effect.fnUntraced(function*(
+  root: LandingRoot,
+  idleTimeout: Duration.Input
+): Effect.fn.Return<Table, never, Scope.Scope> {
   const open = new Map<string, Upload>()
   const timers = yield* FiberMap.make<string>()
   let closing = false
 
-  if (root === undefined) {
-    return Uploads.of({
-      put: (request) =>
-        Effect.flatMap(
-          isFirst(request) ? declarationOf(request, ceiling) : refused("invalid_upload", request),
-          () => refused("forbidden", request)
-        ),
-      open: Effect.succeed(0)
+  const end = (upload: Upload): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      open.delete(upload.id)
+      const { file } = upload
+      upload.file = undefined
+      return Effect.andThen(
+        file === undefined ? Effect.void : attemptQuietly(() => file.close()),
+        root.discard(upload.id)
+      )
     })
-  }
 
   yield* Effect.addFinalizer(() => {
     closing = true
@@ -127,103 +167,110 @@ const make = Effect.fnUntraced(function*(
     Effect.repeat(Schedule.spaced(idleTimeout)),
     Background.fork("Tidying up uploads")
   )
+  return {
+    root,
+    open,
+    isClosing: () => closing,
+    end,
+    expireLater: (upload) =>
+      FiberMap.run(
+        timers,
+        upload.id,
+        Effect.andThen(Effect.sleep(idleTimeout), upload.lock.withPermit(Effect.uninterruptible(end(upload))))
+      ),
+    cancelExpiry: (upload) => FiberMap.remove(timers, upload.id)
+  }
+})
 
-  /** Within the lock, as all that follows. */
-  const end = (upload: Upload): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      open.delete(upload.id)
-      const { file } = upload
-      upload.file = undefined
-      return Effect.andThen(
-        file === undefined ? Effect.void : attemptQuietly(() => file.close()),
-        root.discard(upload.id)
-      )
-    })
+interface BeginLimits {
+  readonly ceiling: number
+  readonly concurrent: number
+}
 
-  const expireLater = (upload: Upload): Effect.Effect<unknown> =>
-    FiberMap.run(
-      timers,
-      upload.id,
-      Effect.andThen(Effect.sleep(idleTimeout), upload.lock.withPermit(Effect.uninterruptible(end(upload))))
-    )
-
-  const append = Effect.fnUntraced(function*(upload: Upload, request: PutBlobReq) {
-    const { blob, chunk_offset, eof } = request
-    if (open.get(upload.id) !== upload) return yield* refused("invalid_upload", request)
-    const bytes = Base64.decode(blob)
-    if (bytes === undefined) return yield* refused("invalid_declaration", request, "The chunk is not base64")
-    if (chunk_offset !== upload.received) {
-      return yield* refused("range", request, `The next chunk starts at ${upload.received}`)
-    }
-    const received = upload.received + bytes.length
-    if (eof ? received !== upload.total : received > upload.total) {
-      yield* end(upload)
-      return yield* refused("range", request, `${upload.total} bytes were declared, and these are ${received}`)
-    }
-    yield* write(upload, bytes).pipe(
-      Effect.catch((failure) => Effect.andThen(end(upload), notWritten("io_error", request, failure)))
-    )
-    const answer = { upload_id: upload.id, chunk_offset, req_id: request.req_id }
-    return eof ? { ...answer, ...(yield* finish(root, upload, request, end)) } : answer
-  })
-
-  const begin = Effect.fnUntraced(function*(request: PutBlobReq) {
-    const { sha256, total } = yield* declarationOf(request, ceiling)
-    if (open.size >= concurrent) {
-      return yield* refused("busy", request, `${concurrent} uploads are open already`)
-    }
-    const id = RequestId.make()
-    const upload: Upload = {
-      id,
-      agent: request.agent,
-      total,
-      sha256,
-      name: landingName(id, request.name_hint),
-      hash: createHash("sha256"),
-      lock: Semaphore.makeUnsafe(1),
-      file: undefined,
-      received: 0
-    }
-    open.set(id, upload)
-    return yield* upload.lock.withPermit(Effect.gen(function*() {
-      if (closing) return yield* refused("io_error", request)
-      upload.file = yield* root.openPart(id).pipe(
-        Effect.catch((failure) =>
-          Effect.andThen(
-            end(upload),
-            notWritten(isForbidden(failure) ? "forbidden" : "io_error", request, failure)
-          )
+/** Opens an upload with its first chunk. */
+const begin = Effect.fnUntraced(function*(
+  table: Table,
+  { ceiling, concurrent }: BeginLimits,
+  request: PutBlobReq
+): Effect.fn.Return<PutBlobRet, SmcpError.SmcpError> {
+  const { open, root } = table
+  const { sha256, total } = yield* declarationOf(request, ceiling)
+  if (open.size >= concurrent) {
+    return yield* refused("busy", request, `${concurrent} uploads are open already`)
+  }
+  const id = RequestId.make()
+  const upload: Upload = {
+    id,
+    agent: request.agent,
+    total,
+    sha256,
+    name: landingName(id, request.name_hint),
+    hash: createHash("sha256"),
+    lock: Semaphore.makeUnsafe(1),
+    file: undefined,
+    received: 0
+  }
+  open.set(id, upload)
+  return yield* upload.lock.withPermit(Effect.gen(function*() {
+    if (table.isClosing()) return yield* refused("io_error", request)
+    upload.file = yield* root.openPart(id).pipe(
+      Effect.catch((failure) =>
+        Effect.andThen(
+          table.end(upload),
+          notWritten(isForbidden(failure) ? "forbidden" : "io_error", request, failure)
         )
       )
-      // nobody was told the id of an upload whose first chunk is refused
-      const answer = yield* Effect.tapError(append(upload, request), () => end(upload))
-      if (open.has(id)) yield* expireLater(upload)
-      return answer
-    }))
-  })
+    )
+    // nobody was told the id of an upload whose first chunk is refused
+    const answer = yield* Effect.tapError(append(table, upload, request), () => table.end(upload))
+    if (open.has(id)) yield* table.expireLater(upload)
+    return answer
+  }))
+})
 
-  const proceed = Effect.fnUntraced(function*(request: PutBlobReq) {
-    const upload = open.get(request.upload_id ?? "")
-    if (upload?.agent !== request.agent) return yield* refused("invalid_upload", request)
-    if (
-      [request.total_size, request.sha256, request.name_hint].some((field) => field !== undefined && field !== null)
-    ) {
-      return yield* refused("invalid_declaration", request, "Only the first chunk declares the upload")
-    }
-    const taken = Effect.gen(function*() {
-      yield* FiberMap.remove(timers, upload.id)
-      return yield* Effect.ensuring(
-        append(upload, request),
-        Effect.suspend(() => open.has(upload.id) ? expireLater(upload) : Effect.void)
-      )
-    })
-    return yield* upload.lock.withPermit(Effect.uninterruptible(taken))
-  })
+/** Takes another chunk of an upload that is open. */
+const proceed = Effect.fnUntraced(function*(
+  table: Table,
+  request: PutBlobReq
+): Effect.fn.Return<PutBlobRet, SmcpError.SmcpError> {
+  const upload = table.open.get(request.upload_id ?? "")
+  if (upload?.agent !== request.agent) return yield* refused("invalid_upload", request)
+  if ([request.total_size, request.sha256, request.name_hint].some((field) => field !== undefined && field !== null)) {
+    return yield* refused("invalid_declaration", request, "Only the first chunk declares the upload")
+  }
+  const taken = Effect.andThen(
+    table.cancelExpiry(upload),
+    Effect.ensuring(
+      append(table, upload, request),
+      Effect.suspend(() => table.open.has(upload.id) ? table.expireLater(upload) : Effect.void)
+    )
+  )
+  return yield* upload.lock.withPermit(Effect.uninterruptible(taken))
+})
 
-  return Uploads.of({
-    put: (request) => isFirst(request) ? Effect.uninterruptible(begin(request)) : proceed(request),
-    open: Effect.sync(() => open.size)
-  })
+/** Writes one chunk; the last one ends the upload. Within its lock. */
+const append = Effect.fnUntraced(function*(
+  { end, open, root }: Table,
+  upload: Upload,
+  request: PutBlobReq
+): Effect.fn.Return<PutBlobRet, SmcpError.SmcpError> {
+  const { blob, chunk_offset, eof } = request
+  if (open.get(upload.id) !== upload) return yield* refused("invalid_upload", request)
+  const bytes = Base64.decode(blob)
+  if (bytes === undefined) return yield* refused("invalid_declaration", request, "The chunk is not base64")
+  if (chunk_offset !== upload.received) {
+    return yield* refused("range", request, `The next chunk starts at ${upload.received}`)
+  }
+  const received = upload.received + bytes.length
+  if (eof ? received !== upload.total : received > upload.total) {
+    yield* end(upload)
+    return yield* refused("range", request, `${upload.total} bytes were declared, and these are ${received}`)
+  }
+  yield* write(upload, bytes).pipe(
+    Effect.catch((failure) => Effect.andThen(end(upload), notWritten("io_error", request, failure)))
+  )
+  const answer = { upload_id: upload.id, chunk_offset, req_id: request.req_id }
+  return eof ? { ...answer, ...(yield* finish(root, upload, request, end)) } : answer
 })
 
 const write = Effect.fnUntraced(function*(upload: Upload, bytes: Uint8Array): Effect.fn.Return<void, FileFailure> {
