@@ -39,7 +39,7 @@ export const fromWire = (computer: string, tool: SmcpTool): AgentTool => ({
 // The specification asks for a JSON string; some peers send the object itself.
 const readToolMeta = (raw: unknown): ToolMeta => {
   const value = typeof raw === "string" ? parse(raw) : raw
-  return isRecord(value) ? value as ToolMeta : {}
+  return isRecord(value) ? value : {}
 }
 
 const parse = (text: string): unknown => {

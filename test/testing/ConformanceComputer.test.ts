@@ -1,7 +1,6 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Stream } from "effect"
 import { readdirSync } from "node:fs"
-import { join } from "node:path"
 import * as Computer from "../../src/computer/Computer.ts"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"

@@ -75,7 +75,10 @@ type Answer = <E extends ClientEvent.ClientEvent>(
 
 /** Refuses what is meant for another Computer, as the Server does. */
 const answering = (transport: Transport["Service"], name: string): Answer => (event, handler) =>
-  transport.handle(event, (request) => request.computer === name ? handler(request) : notHere(request.computer))
+  transport.handle(event, (request) => {
+    const { computer }: { readonly computer: string } = request
+    return computer === name ? handler(request) : notHere(computer)
+  })
 
 const notHere = (computer: string): Effect.Effect<never, SmcpError.SmcpError> =>
   Effect.fail(SmcpError.make(
