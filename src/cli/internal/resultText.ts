@@ -36,5 +36,6 @@ const describeResource = ({ blob, mimeType, text, uri }: Part): string =>
 
 const named = (value: unknown): string => typeof value === "string" ? value : "unknown"
 
-/** How many bytes a base64 text stands for. */
-const size = (data: unknown): string => `${typeof data === "string" ? Math.floor(data.length * 3 / 4) : 0} bytes`
+/** How many bytes a base64 text stands for; its padding stands for none. */
+const size = (data: unknown): string =>
+  `${typeof data === "string" ? Math.floor(data.replace(/={1,2}$/, "").length * 3 / 4) : 0} bytes`
