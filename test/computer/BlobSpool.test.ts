@@ -163,4 +163,19 @@ describe("the spool of blobs", () => {
         assert.isTrue((yield* drain(service, handle)).bytes.equals(bytes))
       }
     }))
+
+  it.live("refuses what only fits when others, being written, are gone", () =>
+    Effect.gen(function*() {
+      const spoolDirectory = yield* temporaryFolder
+      const service = yield* blobs({ spoolDirectory, spoolVolume: 250_000 })
+      const results = yield* Effect.forEach(
+        [1, 2, 3, 4],
+        (seed) => service.spool({ content: [image(bytesOf(100_000, seed))] }, source),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(results.map(({ isError }) => isError === true).sort(), [false, false, true, true])
+      assert.lengthOf(blobFiles(spoolDirectory), 2)
+      yield* keep(service, bytesOf(100_000, 5))
+      assert.lengthOf(blobFiles(spoolDirectory), 2)
+    }))
 })

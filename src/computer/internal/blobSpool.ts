@@ -162,6 +162,8 @@ export const makeSpool = Effect.fnUntraced(function*(options: SpoolOptions): Eff
         yield* makeDirectory(current.path)
         const key = current.key ?? (yield* keyIn(current.path))
         current.key = key
+        // what is being written makes no room
+        if (current.total + size > limits.volume) return yield* Effect.fail(new FileFailure({ code: "ENOSPC" }))
         return { current, key }
       }))
       return yield* pour(current, text, size, lock).pipe(
