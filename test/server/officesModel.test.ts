@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Formatter } from "effect"
+import { Effect, Formatter } from "effect"
+import { notice, seed, untilSeen } from "../support/modelRuns.ts"
 import { commands, newTally, property, type Spoken } from "./support/officeModel.ts"
 import { mutants } from "./support/officeMutants.ts"
 
-// A failure prints the seed; A2C_MODEL_SEED=<seed> runs the same sequences again.
-const seed = process.env["A2C_MODEL_SEED"] ?? String(Date.now())
-const sequences = { seed, runs: 500, size: 60, maxShrinks: 2000 }
+const sequences = { runs: 500, size: 60 }
 
 /** What no run may be without, beside `always`; otherwise the sequences are too tame to prove anything. */
 const runs: ReadonlyArray<
@@ -68,10 +67,14 @@ describe("the Server keeps the rules of offices", () => {
     it.effect(`${spoken.join(", ")}: in any sequence of commands`, () =>
       Effect.gen(function*() {
         const tally = newTally()
-        const result = yield* Arbitrary.checkEffect(commands, property(spoken, {}, tally), {
-          ...sequences,
-          runs: times
-        })
+        const labels = [...interesting, ...always]
+        const result = yield* untilSeen(
+          commands,
+          property(spoken, {}, tally),
+          { ...sequences, runs: times },
+          tally.labels,
+          labels
+        )
         if (result._tag === "Falsified") {
           assert.fail(
             `seed ${seed}, falsified by:\n${Formatter.format(result.shrunkInput, { space: 2 })}\n${
@@ -80,7 +83,7 @@ describe("the Server keeps the rules of offices", () => {
           )
         }
         assert.strictEqual(result._tag, "Passed")
-        for (const label of [...interesting, ...always]) {
+        for (const label of labels) {
           assert.isAbove(tally.labels.get(label) ?? 0, 0, `seed ${seed}: "${label}" never happened`)
         }
         assert.isAbove(tally.steps, 5000)
@@ -93,7 +96,7 @@ describe("the model test notices a Server that breaks a rule", () => {
   for (const { options, rule, spoken } of mutants) {
     it.effect(`${spoken.join(", ")}: ${rule}`, () =>
       Effect.gen(function*() {
-        const result = yield* Arbitrary.checkEffect(commands, property(spoken, options), sequences)
+        const result = yield* notice(commands, property(spoken, options), sequences, 5)
         assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
         assert(
           result.failure._tag === "PropertyError" && typeof result.failure.error === "object",

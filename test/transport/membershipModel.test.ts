@@ -1,11 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Formatter, Layer, References } from "effect"
 import * as ServerEvent from "../../src/protocol/ServerEvent.ts"
+import { notice, seed, untilSeen } from "../support/modelRuns.ts"
 import { commands, property, type Tally, type Wrap } from "./support/membershipModel.ts"
 
-// A failure prints the seed; A2C_MODEL_SEED=<seed> runs the same sequences again.
-const seed = process.env["A2C_MODEL_SEED"] ?? String(Date.now())
-const sequences = { seed, runs: 600, size: 200, maxShrinks: 2000 }
+const sequences = { runs: 600, size: 200 }
 const quiet = Layer.succeed(References.MinimumLogLevel, "None")
 
 /** What no run may be without; otherwise the sequences are too tame to prove anything. */
@@ -34,7 +33,7 @@ describe("the state of a client is true", () => {
     () =>
       Effect.gen(function*() {
         const tally: Tally = new Map()
-        const result = yield* Arbitrary.checkEffect(commands, property(tally), sequences)
+        const result = yield* untilSeen(commands, property(tally), sequences, tally, interesting, 6)
         const failure = Arbitrary.formatCheckFailure(result)
         if (failure !== undefined) assert.fail(`seed ${seed}: ${failure}`)
         for (const label of interesting) {
@@ -61,7 +60,7 @@ const mutants: ReadonlyArray<readonly [rule: string, wrap: Wrap]> = [
 describe("the model test notices when a rule is broken", () => {
   it.effect.each(mutants)("%s", ([, wrap]) =>
     Effect.gen(function*() {
-      const result = yield* Arbitrary.checkEffect(commands, property(new Map(), wrap), sequences)
+      const result = yield* notice(commands, property(new Map(), wrap), sequences, 6)
       assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
       assert.isAtMost(result.shrunkInput.length, 6, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
     }).pipe(Effect.provide(quiet)), 120_000)
