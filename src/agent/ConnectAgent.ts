@@ -26,7 +26,7 @@ export interface ConnectOptions extends Omit<Agent.Options, "apiKey" | "credenti
 
 /** Options of a call. */
 export interface SignalOptions {
-  /** Aborting it cancels the call at the Computer; the promise rejects. */
+  /** Aborting it cancels the call at the Computer; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -38,7 +38,7 @@ export interface UploadOptions extends SignalOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
-/** A connected Agent. Every promise rejects with an `SmcpError` whose `reason` says why. */
+/** A connected Agent. Every promise that is not aborted rejects with an `SmcpError` whose `reason` says why. */
 export interface ConnectedAgent {
   readonly tools: (computer?: string, options?: SignalOptions) => Promise<ReadonlyArray<AgentTool>>
   readonly callTool: (call: Agent.ToolCall, options?: SignalOptions) => Promise<ToolOutcome>
@@ -85,6 +85,10 @@ export const connectAgent = async (options: ConnectOptions): Promise<ConnectedAg
   })
   const run = <A, E>(effect: Effect.Effect<A, E>, signals?: SignalOptions): Promise<A> =>
     runtime.runPromise(effect, signals?.signal === undefined ? {} : { signal: signals.signal })
+      .catch((error: unknown) => {
+        signals?.signal?.throwIfAborted()
+        throw error
+      })
   return {
     tools: (computer, signals) => run(agent.tools(computer), signals),
     callTool: (call, signals) => run(agent.callTool(call), signals),

@@ -6,6 +6,7 @@
 import type { SmcpError } from "../protocol/SmcpError.ts"
 import type { CallToolResult } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
+import { mcpResult } from "./internal/mcpResult.ts"
 
 /** The closed set of outcomes. */
 export type ToolOutcome =
@@ -69,6 +70,12 @@ export const cancelReason = ({ result }: ToolOutcome): string | undefined => {
   const reason = ToolResult.mark(result, "a2c_cancel_reason")
   return typeof reason === "string" ? reason : undefined
 }
+
+/**
+ * The result as MCP has it, for whoever passes it on to a strict reader: metadata under `_meta`, always a list of content,
+ * no nulls in place of absent parts.
+ */
+export const toMcp = ({ result }: ToolOutcome): Readonly<Record<string, unknown>> => mcpResult(result)
 
 /** The text parts of a result, joined by newlines. */
 export const text = (outcome: ToolOutcome): string =>

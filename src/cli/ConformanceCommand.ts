@@ -61,7 +61,7 @@ export const conformanceCommand = Command.make("conformance", settings, (options
         "leaves, seats and names, notifications, relay, refusals, deadlines. With --computer it checks a Computer " +
         "instead: its tools, configuration, desktop, resources and blobs, without calling a tool.\n\n" +
         "  It may run against a Server in use: it sits in offices of its own, under names nobody has, and leaves nothing " +
-        "behind. A case that fails breaks what the protocol demands; a warning is something the protocol leaves open or " +
+        "behind; only a Server that mixes up its offices lets others hear of it. A case that fails breaks what the protocol demands; a warning is something the protocol leaves open or " +
         "official SDKs do otherwise. Each names the section of the specification " +
         "(github.com/A2C-SMCP/a2c-smcp-protocol, docs/specification).\n\n" +
         "  Exit codes: 0 nothing failed (there may be warnings), 1 a case failed, 2 the command line is wrong, " +
