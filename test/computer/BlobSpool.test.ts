@@ -173,7 +173,7 @@ describe("the spool of blobs", () => {
         (seed) => service.spool({ content: [image(bytesOf(100_000, seed))] }, source),
         { concurrency: "unbounded" }
       )
-      assert.deepStrictEqual(results.map(({ isError }) => isError === true).sort(), [false, false, true, true])
+      assert.lengthOf(results.filter(({ isError }) => isError === true), 2)
       assert.lengthOf(blobFiles(spoolDirectory), 2)
       yield* keep(service, bytesOf(100_000, 5))
       assert.lengthOf(blobFiles(spoolDirectory), 2)
