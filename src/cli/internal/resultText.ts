@@ -3,6 +3,7 @@
  */
 import { isRecord } from "../../protocol/Json.ts"
 import type { CallToolResult } from "../../protocol/Tool.ts"
+import * as Base64 from "../../transport/Base64.ts"
 
 type Part = Readonly<Record<string, unknown>>
 
@@ -36,6 +37,4 @@ const describeResource = ({ blob, mimeType, text, uri }: Part): string =>
 
 const named = (value: unknown): string => typeof value === "string" ? value : "unknown"
 
-/** How many bytes a base64 text stands for; its padding stands for none. */
-const size = (data: unknown): string =>
-  `${typeof data === "string" ? Math.floor(data.replace(/={1,2}$/, "").length * 3 / 4) : 0} bytes`
+const size = (data: unknown): string => `${typeof data === "string" ? Base64.decodedSize(data) ?? "?" : 0} bytes`

@@ -36,8 +36,8 @@ export const keepSeat = (options: Options): Effect.Effect<void, never, Scope.Sco
     yield* calls.release(sid)
     const final = !seatCalls.isSilence(why)
     yield* setIntent({ _tag: "GivenUp", request, sid, why, final })
-    const seat = `The seat in office ${JSON.stringify(request.office_id)} is lost`
-    yield* Effect.logWarning(`${seat}${final ? "" : " until the next reconnect"}: ${why.message}`)
+    const until = final ? "" : " (the next reconnect tries again)"
+    yield* Effect.logWarning(`The seat in office ${JSON.stringify(request.office_id)} is lost: ${why.message}${until}`)
   })
 
   /** One attempt; returns the milliseconds to wait for the next one, if there is to be one. */
