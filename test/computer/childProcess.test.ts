@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { connectStdio } from "../../src/computer/McpClient.ts"
+import { builtFolder } from "../cli/support/build.ts"
 import { childrenOf, eventually, guardsOf, isAlive, membersOf } from "./support/processes.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`./support/${name}`, import.meta.url))
@@ -37,7 +38,7 @@ const startOwner = (servers: ReadonlyArray<Command>, ending: Ending) =>
   Effect.gen(function*() {
     const owner = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", path("owner.ts"), JSON.stringify({ servers, ending })], {
+        spawn(process.execPath, [path("owner.mjs"), builtFolder, JSON.stringify({ servers, ending })], {
           stdio: ["pipe", "pipe", "ignore"]
         })
       ),

@@ -3,10 +3,9 @@
  */
 import { Deferred, Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
-import { dirname } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { builtMain } from "../../cli/support/build.ts"
+import { builtFolder } from "../../cli/support/build.ts"
 import { cleanEnvironment } from "../../cli/support/smcp.ts"
 import { until } from "./waiting.ts"
 
@@ -66,7 +65,7 @@ export const start = Effect.fnUntraced(function*(
 ): Effect.fn.Return<AgentProcess, never, Scope.Scope> {
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [script, dirname(dirname(builtMain)), JSON.stringify(settings)], {
+      spawn(process.execPath, [script, builtFolder, JSON.stringify(settings)], {
         env: { ...cleanEnvironment(), ...env },
         stdio: "pipe"
       })

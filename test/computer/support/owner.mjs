@@ -1,17 +1,16 @@
 // A program that owns MCP servers, to be ended in every way a program can end.
 //
-//   node --import tsx owner.ts '{"servers":[{"command":…,"args":[…]}],"ending":"wait"}'
+//   node owner.mjs <dist folder> '{"servers":[{"command":…,"args":[…]}],"ending":"wait"}'
 //
 // Prints one line of JSON when all servers are connected. `ending`: "wait" stay until killed · "close" close the scope and
 // end by itself · "exit" call process.exit · "throw" die of an uncaught error.
 import { Effect, Exit, Scope } from "effect"
-import { connectStdio } from "../../../src/computer/McpClient.ts"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 
-interface Plan {
-  readonly servers: ReadonlyArray<{ readonly command: string; readonly args: ReadonlyArray<string> }>
-  readonly ending: "wait" | "close" | "exit" | "throw"
-}
-const plan: Plan = JSON.parse(process.argv[2] ?? "")
+const [dist, settings] = process.argv.slice(2)
+const { connectStdio } = await import(pathToFileURL(join(dist, "computer", "McpClient.js")).href)
+const plan = JSON.parse(settings)
 
 const scope = Scope.makeUnsafe()
 const clients = await Effect.runPromise(
