@@ -11,10 +11,14 @@ import { Transport } from "../../../src/transport/Transport.ts"
 import { quiet } from "./office.ts"
 
 /** Every file below a directory, relative to it, sorted; directories end in a slash. */
-export const filesIn = (directory: string): ReadonlyArray<string> =>
-  readdirSync(directory, { withFileTypes: true, recursive: true })
-    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1) + (entry.isDirectory() ? "/" : ""))
-    .sort()
+export const filesIn = (directory: string): ReadonlyArray<string> => [...namesIn(directory, "")].sort()
+
+/** By hand, since Node 24 lists what is behind links as well. */
+const namesIn = (directory: string, inside: string): ReadonlyArray<string> =>
+  readdirSync(join(directory, inside), { withFileTypes: true }).flatMap((entry) => {
+    const name = join(inside, entry.name)
+    return entry.isDirectory() ? [`${name}/`, ...namesIn(directory, name)] : [name]
+  })
 
 export const modeOf = (path: string): number => statSync(path).mode & 0o777
 
