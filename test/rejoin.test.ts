@@ -51,6 +51,10 @@ const openComputer = Effect.fnUntraced(function*<E>(server: ToolServer, transpor
 
 const sidIn = (state: Membership.MembershipState): string | undefined => state._tag === "Joined" ? state.sid : undefined
 
+/** What the registry lists now, and after every change. */
+const listsOf = ({ changes, list }: ToolRegistry.ToolRegistry["Service"]) =>
+  Stream.mapEffect(Stream.concat(Stream.make(undefined), changes), () => list)
+
 describe("coming back", () => {
   it.live("an Agent sees a tool that its Computer got while it was offline", () =>
     Effect.gen(function*() {
@@ -66,14 +70,7 @@ describe("coming back", () => {
       yield* until("the Computer gone", agent.catalogChanges, (catalog) => !catalog.has("PC"))
       tools.tools = { ...tools.tools, two: () => "2" }
       yield* Effect.promise(() => tools.announce())
-      yield* until(
-        "the second tool at the Computer",
-        Stream.mapEffect(
-          Stream.concat(Stream.make(undefined), computer.registry.changes),
-          () => computer.registry.list
-        ),
-        (list) => list.length === 2
-      )
+      yield* until("the second tool at the Computer", listsOf(computer.registry), (list) => list.length === 2)
       assert.notInclude(["Joined", "Connected"], (yield* computer.membership.state)._tag)
 
       yield* hub.setFaults({ refuseConnections: false })
@@ -93,14 +90,7 @@ describe("coming back", () => {
       yield* hub.disconnect(sidIn(yield* agent.state)!)
       tools.tools = { two: () => "2" }
       yield* Effect.promise(() => tools.announce())
-      yield* until(
-        "the change at the Computer",
-        Stream.mapEffect(
-          Stream.concat(Stream.make(undefined), computer.registry.changes),
-          () => computer.registry.list
-        ),
-        (list) => list[0]?.name === "a__two"
-      )
+      yield* until("the change at the Computer", listsOf(computer.registry), (list) => list[0]?.name === "a__two")
       yield* hub.setFaults({ refuseConnections: false })
       yield* until("the second tool", agent.catalogChanges, offers("a__two"))
     }).pipe(Effect.provide(quiet)))

@@ -21,8 +21,7 @@ import * as Blobs from "../../src/computer/Blobs.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import { revisions } from "../../src/protocol/Revision.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { ToolServer } from "./support/memoryServers.ts"
-import { connectTo } from "./support/memoryServers.ts"
+import { connectTo, ToolServer } from "./support/memoryServers.ts"
 import { build, computerIn, envelope, makeOffice, toolCall, withServers } from "./support/office.ts"
 import {
   ask,

@@ -7,8 +7,8 @@ import * as Option from "effect/Option"
 import * as Agent from "../../agent/Agent.ts"
 import { computer, type Seat, seat, seated } from "../internal/agentSeat.ts"
 import * as flags from "../internal/flags.ts"
-import { printForeign, printJson, say } from "../internal/output.ts"
 import { whileWaiting } from "../internal/waiting.ts"
+import { printWindows } from "../internal/windows.ts"
 
 const desktopFlags = {
   computer: computer("The Computer whose desktop it is"),
@@ -28,9 +28,7 @@ const desktop = Effect.fnUntraced(function*({ computer, json, size, window }: Op
     size: Option.getOrUndefined(size),
     window: Option.getOrUndefined(window)
   }).pipe(whileWaiting("Asking for the desktop"))
-  if (json) return yield* printJson(windows.map(({ text, uri }) => ({ uri, text })))
-  if (windows.length === 0) return yield* say("No windows: the MCP servers of the Computer show none, or not this one")
-  yield* printForeign(windows.map(({ raw }) => raw).join("\n\n"))
+  yield* printWindows(windows, { json, none: "No windows: the MCP servers of the Computer show none, or not this one" })
 })
 
 /** `smcp agent desktop` */

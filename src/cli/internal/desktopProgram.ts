@@ -9,8 +9,9 @@ import * as ConfigFile from "../../computer/ConfigFile.ts"
 import * as Desktop from "../../computer/Desktop.ts"
 import * as McpManager from "../../computer/McpManager.ts"
 import type { Revision } from "../../protocol/Revision.ts"
-import { lineWidth, print, printForeign, printJson, say, table } from "./output.ts"
+import { lineWidth, print, printJson, say, table } from "./output.ts"
 import { whileWaiting } from "./waiting.ts"
+import { printWindows } from "./windows.ts"
 
 export interface Options {
   readonly config: string
@@ -49,11 +50,7 @@ const render = Effect.fnUntraced(function*(options: Options) {
   yield* ready
   const desktop = yield* Desktop.Desktop
   const windows = yield* whileWaiting("Reading the windows")(desktop.render(wanted(options)))
-  if (options.json) {
-    return yield* printJson(windows.map(AgentWindow.fromWire).map(({ text, uri }) => ({ uri, text })))
-  }
-  if (windows.length === 0) return yield* say(NO_WINDOWS)
-  yield* printForeign(windows.join("\n\n"))
+  yield* printWindows(windows.map(AgentWindow.fromWire), { json: options.json, none: NO_WINDOWS })
 })
 
 const explain = Effect.fnUntraced(function*(options: Options) {

@@ -50,9 +50,8 @@ const targets: ReadonlyArray<Rule> = [
       for (const event of eventsOf(stage.revision)) {
         yield* actors.tell(own.agent, event, requestOf(stage, event, own.agent.name, other.computer.name))
       }
-      yield* actors.forget(own.agent, other.computer)
-      const [request] = other.computer.drain(({ type }) => type === "42")
-      yield* kit.ensure(request === undefined, "A Computer of another office is asked", "nothing", request?.text)
+      yield* actors.forget(own.agent)
+      yield* expectUnasked(other.computer, "A Computer of another office is asked")
     })
   }),
   kit.rule({
@@ -195,6 +194,13 @@ const endings: ReadonlyArray<Rule> = [
   })
 ]
 
+/** Fails unless nothing was asked of the Computer once everything has come in. */
+const expectUnasked = Effect.fnUntraced(function*(computer: actors.Member, otherwise: string) {
+  yield* actors.forget(computer)
+  const [request] = computer.drain(({ type }) => type === "42")
+  yield* kit.ensure(request === undefined, otherwise, "nothing", request?.text)
+})
+
 /** The timeout of the call, the Server's grace, and some more. */
 const TOOL_CALL_PATIENCE = 9000
 
@@ -237,9 +243,7 @@ const robustness: ReadonlyArray<Rule> = [
       for (const event of ["client:nothing", "server:nothing", "nothing", ...later]) {
         yield* kit.expectAck(event, yield* actors.ask(agent, event, payload), [])
       }
-      yield* actors.forget(computer)
-      const [request] = computer.drain(({ type }) => type === "42")
-      yield* kit.ensure(request === undefined, "It is passed on", "nothing", request?.text)
+      yield* expectUnasked(computer, "It is passed on")
     })
   }),
   kit.rule({

@@ -79,7 +79,7 @@ const ageMillis = (path: string): number => {
   }
 }
 
-/** Builds of sources that nobody has any more. */
+/** Removes builds older than a day: every change of a source makes another, and they would pile up. */
 const forgetOld = (): void => {
   for (const entry of readdirSync(cache)) {
     if (ageMillis(join(cache, entry)) > A_DAY_MILLIS) rmSync(join(cache, entry), { recursive: true, force: true })
