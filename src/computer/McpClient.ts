@@ -21,13 +21,13 @@ import { makeRedactor } from "./internal/redact.ts"
 import { StdioTransport } from "./internal/stdioTransport.ts"
 import { listTools } from "./internal/toolList.ts"
 import {
-  InvalidResponse,
+  Decode,
+  Handshake,
   McpError,
   type McpErrorReason,
-  RequestTimeout,
-  SpawnFailed,
-  StartTimeout,
-  UnsupportedProtocol
+  Spawn,
+  Timeout,
+  UnsupportedProtocolVersion
 } from "./McpError.ts"
 
 // =============================================================================
@@ -159,8 +159,8 @@ export interface InMemoryServer {
  * Starts an MCP server as a child process and connects to it.
  *
  * When the scope closes, the whole process group is ended: stdin is closed, then SIGTERM, then SIGKILL. A connect that
- * fails leaves no process either. Fails with the reasons `SpawnFailed`, `StartTimeout`, `ConnectionClosed` (the server
- * ended, with its exit code and last stderr lines), `InvalidResponse`, `UnsupportedProtocol` or `RequestFailed`.
+ * fails leaves no process either. Fails with the reasons `Spawn`, `Handshake`, `Exit` (the server
+ * ended, with its exit code and last stderr lines), `Closed`, `Decode`, `UnsupportedProtocolVersion` or `Rpc`.
  */
 export const connectStdio = (
   options: StdioOptions & ConnectOptions
@@ -242,15 +242,15 @@ const closeOnFailure = <A, E, R>(self: Effect.Effect<A, E, R | Scope.Scope>) =>
 /** Every error of the SDK becomes one of ours here, and nowhere else. */
 const makeToTyped = (self: Connecting) => (error: unknown): McpError => {
   const reason = (): McpErrorReason => {
-    if (error instanceof SpawnError) return new SpawnFailed({ command: self.label, detail: error.message })
+    if (error instanceof SpawnError) return new Spawn({ command: self.label, detail: error.message })
     if (error instanceof SdkError && error.data instanceof BoxedError) return wireReason(error.data.error)
     const message = describeUnknown(error)
     if ((error instanceof SdkError && error.code === SDK_CONNECTION_CLOSED) || message === "Not connected") {
       return lossReason(self.transport.loss, self.stderr)
     }
     const version = /^Server's protocol version is not supported: (.*)$/s.exec(message)?.[1]
-    if (version !== undefined) return new UnsupportedProtocol({ supported: [version] })
-    return new InvalidResponse({ detail: message })
+    if (version !== undefined) return new UnsupportedProtocolVersion({ supported: [version] })
+    return new Decode({ detail: message })
   }
   return new McpError({ reason: reason() })
 }
@@ -308,7 +308,9 @@ const handshake = (self: Connecting, client: Client): Effect.Effect<void, McpErr
     Effect.timeoutOrElse({
       duration: timeout,
       orElse: () => {
-        const reason = new StartTimeout({ seconds: Duration.toSeconds(timeout), stderr: self.stderr.last() })
+        const detail = `did not answer within ${Duration.toSeconds(timeout)} s of its start. ` +
+          "Check that it is an MCP server and has all it needs, or allow it more time."
+        const reason = new Handshake({ detail, stderrTail: self.stderr.last() })
         return Effect.fail(new McpError({ reason }))
       }
     })
@@ -336,7 +338,7 @@ const connectOnce = Effect.fnUntraced(
       Effect.timeoutOrElse(effect, {
         duration: requestTimeout,
         orElse: () => {
-          const reason = new RequestTimeout({ method, seconds: Duration.toSeconds(requestTimeout) })
+          const reason = new Timeout({ method, seconds: Duration.toSeconds(requestTimeout) })
           return Effect.fail(new McpError({ reason }))
         }
       })

@@ -10,7 +10,7 @@ import * as WireError from "../protocol/WireError.ts"
 import { describeType, nextCursor } from "./internal/listPages.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
 import type { McpClient } from "./McpClient.ts"
-import { InvalidResponse, McpError } from "./McpError.ts"
+import { Decode, McpError } from "./McpError.ts"
 import type { ServerStatus } from "./McpManager.ts"
 
 /**
@@ -33,7 +33,7 @@ export const page = Effect.fnUntraced(function*(
       ({ resources }) => Array.isArray(resources),
       ({ resources }) => {
         const detail = `the resources of resources/list are not an array but ${describeType(resources)}`
-        return new McpError({ reason: new InvalidResponse({ detail }) })
+        return new McpError({ reason: new Decode({ detail }) })
       }
     ),
     Effect.tapError((error) => Effect.logWarning(`The resources of "${mcp_server}" were not listed: ${error.message}`)),
@@ -84,8 +84,8 @@ const METHOD_NOT_FOUND = -32601
 
 const wireError = (error: McpError, mcpServer: string): WireError.CodedError => {
   const { reason } = error
-  if (reason._tag === "ConnectionClosed") return notRunning(mcpServer)
-  if (reason._tag === "RequestFailed" && reason.code === METHOD_NOT_FOUND) return withoutResources(mcpServer)
+  if (reason._tag === "Exit" || reason._tag === "Closed") return notRunning(mcpServer)
+  if (reason._tag === "Rpc" && reason.code === METHOD_NOT_FOUND) return withoutResources(mcpServer)
   return new WireError.McpServerNotFound({
     message: `MCP Server did not list its resources: ${publicMessage(error)}`,
     mcpServer

@@ -41,8 +41,8 @@ describe("what McpClient makes of what a server writes", () => {
       Effect.gen(function*() {
         const client = yield* connect({}, { maxFrameBytes: 100_000 })
         const { reason } = yield* failure(atOnce(client.callTool("big", { bytes: 200_000 })))
-        assert.include(expectReason(reason, "InvalidResponse").detail, "100000 bytes")
-        expectReason((yield* atOnce(client.closed)).reason, "InvalidResponse")
+        assert.strictEqual(expectReason(reason, "TooLarge").limit, 100000)
+        expectReason((yield* atOnce(client.closed)).reason, "TooLarge")
         yield* eventually("the server is ended", () => !isAlive(client.pid ?? -1))
       }))
   })
@@ -75,7 +75,7 @@ describe("what McpClient makes of what a server writes", () => {
         Effect.gen(function*() {
           const client = yield* connect()
           const { reason } = yield* failure(atOnce(client.callTool("raw", { frame })))
-          expectReason(reason, "InvalidResponse")
+          expectReason(reason, "Decode")
           assert.deepStrictEqual(JSON.parse(textOf(yield* client.callTool("echo", { still: "here" }))), {
             still: "here"
           })
@@ -88,7 +88,7 @@ describe("what McpClient makes of what a server writes", () => {
         const { reason } = yield* failure(
           atOnce(client.callTool("raw", { frame: "{\"jsonrpc\":\"2.0\",\"id\":\"ID\",\"error\":{\"code\":\"x\"}}" }))
         )
-        assert.strictEqual(expectReason(reason, "RequestFailed").code, -32603)
+        assert.strictEqual(expectReason(reason, "Rpc").code, -32603)
       }))
 
     it.live("a JSON-RPC error keeps its code, message and data, whatever the code means to the SDK", () =>
@@ -99,7 +99,7 @@ describe("what McpClient makes of what a server writes", () => {
           const { message, reason } = yield* failure(
             client.callTool("raw", { frame: JSON.stringify({ jsonrpc: "2.0", id: "ID", error }) })
           )
-          const failed = expectReason(reason, "RequestFailed")
+          const failed = expectReason(reason, "Rpc")
           assert.deepStrictEqual({ code: failed.code, message: failed.message, data: failed.data }, error)
           assert.strictEqual(message, "no such row")
         }
@@ -176,7 +176,7 @@ describe("what McpClient makes of what a server writes", () => {
         const unannounced = yield* connect({ capabilities: {}, toolPages: [[tool("a")]] })
         assert.strictEqual((yield* unannounced.listTools).tools.length, 1)
         const broken = yield* connect({ toolPages: [{ tools: "many" }] })
-        expectReason((yield* failure(broken.listTools)).reason, "InvalidResponse")
+        expectReason((yield* failure(broken.listTools)).reason, "Decode")
       }))
   })
 })

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { InvalidResponse, McpError } from "../McpError.ts"
+import { Decode, McpError } from "../McpError.ts"
 
 /** Sends one request to a server. */
 export type Send = (
@@ -29,7 +29,7 @@ export const listPages = Effect.fnUntraced(function*(
     const page = result[kind]
     if (!Array.isArray(page)) {
       const detail = `the ${kind} of ${method} are not an array but ${describeType(page)}`
-      return yield* new McpError({ reason: new InvalidResponse({ detail }) })
+      return yield* new McpError({ reason: new Decode({ detail }) })
     }
     for (const item of page) items.push(item)
     cursor = nextCursor(result)

@@ -70,7 +70,7 @@ export class MemoryTransport {
 
   #lose(detail: string): void {
     if (this.loss !== undefined) return
-    this.loss = { kind: "closed", detail }
+    this.loss = { detail }
     this.onclose?.()
   }
 }

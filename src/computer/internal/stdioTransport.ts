@@ -17,9 +17,10 @@ const STRAY_LINE_LENGTH = 500
 
 /** Why a connection ended. */
 export interface Loss {
-  readonly kind: "exited" | "closed" | "invalid"
   readonly detail: string
   readonly exit?: ChildExit | undefined
+  /** It ended for a message larger than this many bytes. */
+  readonly limit?: number | undefined
 }
 
 export interface StdioTransportOptions extends ChildOptions {
@@ -74,12 +75,12 @@ export class StdioTransport {
       makeLineSplitter({
         maxBytes: this.#maxFrameBytes,
         onLine: (line) => this.#receive(line),
-        onOverflow: () => this.#lose("invalid", `a frame larger than ${this.#maxFrameBytes} bytes`)
+        onOverflow: () => this.#lose("it sent too large a frame", this.#maxFrameBytes)
       })
     )
     const loseSoon = (detail: string) => {
       // the usual reason is that the child ends: its exit code, and what it still says, are worth the wait
-      this.#losing ??= setTimeout(() => this.#lose("closed", detail), DRAIN_MILLIS)
+      this.#losing ??= setTimeout(() => this.#lose(detail), DRAIN_MILLIS)
     }
     child.stdout.on("error", (error) => loseSoon(`its stdout failed: ${error.message}`))
     child.stdout.once("end", () => loseSoon("it closed its stdout"))
@@ -87,7 +88,7 @@ export class StdioTransport {
     child.on("exit", () => {
       // somebody else may hold the pipes open, so their end is not waited for any longer than this
       loseSoon("it ended")
-      child.on("drained", () => this.#lose("exited", "it ended"))
+      child.on("drained", () => this.#lose("it ended"))
     })
   }
 
@@ -148,16 +149,16 @@ export class StdioTransport {
   /** Ends the connection and the process group; resolves when both are gone. Never rejects, may be called again. */
   async close(): Promise<void> {
     this.#starting.abort()
-    this.#lose("closed", "it was closed on this side")
+    this.#lose("it was closed on this side")
     await this.#started?.catch(() => {})
     await this.#child?.stop()
   }
 
-  #lose(kind: Loss["kind"], detail: string): void {
+  #lose(detail: string, limit?: number): void {
     if (this.loss !== undefined) return
     clearTimeout(this.#losing)
     const exit = this.#child?.exit()
-    this.loss = exit === undefined ? { kind, detail } : { kind: "exited", detail: "it ended", exit }
+    this.loss = exit === undefined ? { detail, limit } : { detail: "it ended", exit, limit }
     void this.#child?.stop()
     this.onclose?.()
   }

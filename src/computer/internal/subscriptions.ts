@@ -39,7 +39,7 @@ export const makeSubscriptions = Effect.fnUntraced(
         Effect.catch((error) => {
           withheld.add(uri)
           // some servers announce subscriptions that they do not have
-          const isMissing = error.reason._tag === "RequestFailed" && error.reason.code === METHOD_NOT_FOUND
+          const isMissing = error.reason._tag === "Rpc" && error.reason.code === METHOD_NOT_FOUND
           const isNews = offered
           if (isMissing) offered = false
           return isMissing && !isNews ? Effect.void : refused(error)

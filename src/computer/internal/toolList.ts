@@ -39,7 +39,7 @@ export const listTools = (
     Effect.catchReason(
       send(method, params),
       "McpError",
-      "RequestFailed",
+      "Rpc",
       // some servers have tools without saying so, so they are asked all the same
       (reason, error) =>
         reason.code === METHOD_NOT_FOUND && capabilities["tools"] === undefined
