@@ -13,17 +13,28 @@ export {
 } from "./agent/index.ts"
 export type { ConnectedAgent, ConnectOptions, SignalOptions, UploadOptions } from "./agent/index.ts"
 export {
+  AuditLog,
   Blobs,
+  CallHistory,
   Computer,
   ConfigFile,
+  Consent,
   Desktop,
+  Host,
+  HttpAuthorization,
+  Inputs,
   McpClient,
+  McpConnector,
   McpError,
   McpManager,
   Resources,
+  ResultTransform,
+  ServerEntry,
+  ToolCalls,
   ToolRegistry,
   Uploads
 } from "./computer/index.ts"
+export type { CallOutcome, CallRecord } from "./computer/index.ts"
 export { PROTOCOL_VERSION } from "./protocol/index.ts"
 export * as Protocol from "./protocol/index.ts"
 export { Authenticator, HttpServer, Server, SessionStore, SocketIoServer } from "./server/index.ts"

@@ -39,7 +39,7 @@ const openComputer = Effect.fnUntraced(function*<E>(server: ToolServer, transpor
       office: "R",
       reportAfter: "20 millis",
       servers,
-      connect: connectTo({ a: server })
+      connector: connectTo({ a: server })
     }).pipe(Layer.provideMerge(transport), Layer.provide(quiet))
   )
   return {

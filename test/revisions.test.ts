@@ -50,7 +50,7 @@ const meet = Effect.fnUntraced(function*(revision: Revision, office: string) {
   }, "mcp.json")
   const common = { url, office, revision }
   const computer = yield* Layer.build(
-    Computer.layer({ ...common, name: "PC", inputs, servers, connect: connectTo({ My_tools: tools.server }) })
+    Computer.layer({ ...common, name: "PC", inputs, servers, connector: connectTo({ My_tools: tools.server }) })
   )
   yield* Context.get(computer, McpManager.McpManager).ready
   const agent = Context.get(yield* Layer.build(Agent.layer({ ...common, name: "A" })), Agent.Agent)

@@ -5,18 +5,22 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { ServerInput } from "../protocol/ServerConfig.ts"
+import * as Stream from "effect/Stream"
 import * as ServerEvent from "../protocol/ServerEvent.ts"
 import type * as SmcpError from "../protocol/SmcpError.ts"
 import type { SmcpTool } from "../protocol/Tool.ts"
 import * as Membership from "../transport/Membership.ts"
 import * as SocketIoTransport from "../transport/SocketIoTransport.ts"
-import type { Transport } from "../transport/Transport.ts"
+import { Transport } from "../transport/Transport.ts"
 import * as Blobs from "./Blobs.ts"
 import * as Desktop from "./Desktop.ts"
+import * as Host from "./Host.ts"
+import { Inputs } from "./Inputs.ts"
 import { answerAgents } from "./internal/answers.ts"
+import { configAnswer } from "./internal/configAnswer.ts"
 import { makeReport } from "./internal/reports.ts"
 import * as McpManager from "./McpManager.ts"
+import { ToolCalls } from "./ToolCalls.ts"
 import * as ToolRegistry from "./ToolRegistry.ts"
 import * as Uploads from "./Uploads.ts"
 
@@ -30,10 +34,8 @@ export interface SeatOptions {
   readonly name: string
   /** The id of the office to sit in. */
   readonly office: string
-  /** The definitions of inputs that `client:get_config` tells. Default: none. */
-  readonly inputs?: ReadonlyArray<ServerInput> | undefined
   /**
-   * How long the tools, or the desktop, have to be unchanged before a change is reported; what never rests is reported
+   * How long the tools, the desktop or the configuration have to be unchanged before a change is reported; what never rests is reported
    * after five times this. Default: 200 milliseconds.
    */
   readonly reportAfter?: Duration.Input | undefined
@@ -51,7 +53,7 @@ export interface TransferOptions {
 
 /** Options of {@link layer}. */
 export interface Options
-  extends SeatOptions, TransferOptions, Membership.Options, McpManager.McpManagerOptions, SocketIoTransport.Options
+  extends SeatOptions, TransferOptions, Membership.Options, Host.Options, SocketIoTransport.Options
 {}
 
 // -----------------------------------------------------------------------------
@@ -70,15 +72,11 @@ export class Computer extends Context.Service<Computer, {
   readonly inFlight: Effect.Effect<number>
 }>()("a2c-smcp/computer/Computer") {}
 
+/** What {@link layerSeat} provides on top of a `Host`. */
+export type SeatServices = Computer | Membership.Membership | Blobs.Blobs | Uploads.Uploads
+
 /** What {@link layer} and {@link layerOnTransport} provide. */
-export type Services =
-  | Computer
-  | McpManager.McpManager
-  | ToolRegistry.ToolRegistry
-  | Desktop.Desktop
-  | Membership.Membership
-  | Blobs.Blobs
-  | Uploads.Uploads
+export type Services = SeatServices | Host.Services
 
 /**
  * A Computer with its MCP servers on a Server that is reached over Socket.IO: connects, starts the servers in the
@@ -89,18 +87,23 @@ export const layer = (options: Options): Layer.Layer<Services, SmcpError.SmcpErr
 
 /** A Computer with its MCP servers on any `Transport`. */
 export const layerOnTransport = (
-  options: SeatOptions & TransferOptions & Membership.Options & McpManager.McpManagerOptions
+  options: SeatOptions & TransferOptions & Membership.Options & Host.Options
 ): Layer.Layer<Services, SmcpError.SmcpError, Transport> =>
+  Layer.unwrap(
+    Effect.map(Transport, ({ revision }) => layerSeat(options).pipe(Layer.provideMerge(Host.layer(options, revision))))
+  )
+
+/** A seat in an office for a `Host`, which stays when the seat is given up. */
+export const layerSeat = (
+  options: SeatOptions & TransferOptions & Membership.Options
+): Layer.Layer<SeatServices, SmcpError.SmcpError, Transport | Host.Services> =>
   layerNoDeps(options).pipe(
     // Of this Computer alone: shared by reference, two Computers in one program would have one set.
     Layer.provideMerge(Layer.mergeAll(
-      Layer.fresh(ToolRegistry.layer),
-      Layer.fresh(Desktop.layer),
       Membership.layer(options),
       Blobs.layer(options.blobs),
       Uploads.layer({ ...options.uploads, landingRoot: options.landingRoot })
-    )),
-    Layer.provideMerge(McpManager.layer(options))
+    ))
   )
 
 /** The Computer alone. It answers from before it joins until after it has left. */
@@ -109,13 +112,7 @@ export const layerNoDeps = (
 ): Layer.Layer<
   Computer,
   SmcpError.SmcpError,
-  | Transport
-  | Membership.Membership
-  | McpManager.McpManager
-  | ToolRegistry.ToolRegistry
-  | Desktop.Desktop
-  | Blobs.Blobs
-  | Uploads.Uploads
+  Transport | Membership.Membership | Blobs.Blobs | Uploads.Uploads | Host.Services
 > => Layer.effect(Computer, make(seat))
 
 // -----------------------------------------------------------------------------
@@ -126,17 +123,26 @@ const make = Effect.fnUntraced(function*(seat: SeatOptions) {
   const { name, office } = seat
   const membership = yield* Membership.Membership
   const reports = yield* makeReports(seat)
-  const calls = yield* answerAgents(seat, reports)
+  const calls = yield* ToolCalls
+  yield* answerAgents(seat, reports)
   yield* membership.join({ role: "computer", name, office_id: office })
   yield* reports.tools.start
   yield* reports.desktop.start
-  return Computer.of({ name, office, inFlight: calls.size })
+  yield* reports.config.start
+  return Computer.of({ name, office, inFlight: Effect.map(calls.running, (running) => running.length) })
 })
 
-/** What the office is told about. The configuration is not among it: it stays the same while a Computer runs. */
+/** What the office is told about. */
 const makeReports = Effect.fnUntraced(function*({ name, reportAfter }: SeatOptions) {
   const registry = yield* ToolRegistry.ToolRegistry
   const desktop = yield* Desktop.Desktop
+  const manager = yield* McpManager.McpManager
+  const inputs = yield* Inputs
+  const { revision } = yield* Transport
+  const config = Effect.map(
+    Effect.all([manager.states, inputs.definitions]),
+    ([states, definitions]) => configAnswer(states.map(({ entry }) => entry), definitions, revision)
+  )
   const options = { computer: name, settle: reportAfter ?? "200 millis" }
   return {
     tools: yield* makeReport(
@@ -149,7 +155,17 @@ const makeReports = Effect.fnUntraced(function*({ name, reportAfter }: SeatOptio
       current: desktop.fingerprint,
       changes: desktop.changes,
       isSame: (one, other) => one === other
-    }, options)
+    }, options),
+    config: {
+      current: config,
+      ...yield* makeReport({
+        name: "configuration",
+        event: ServerEvent.UpdateConfig,
+        current: config,
+        changes: Stream.merge(manager.changes, inputs.changes),
+        isSame: (one, other) => JSON.stringify(one) === JSON.stringify(other)
+      }, options)
+    }
   }
 })
 

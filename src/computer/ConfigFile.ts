@@ -12,8 +12,9 @@ import { isRecord } from "../protocol/Json.ts"
 import type { ServerInput } from "../protocol/ServerConfig.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
-import { readEntry, type ServerEntry } from "./internal/serverEntry.ts"
+import { readEntry } from "./internal/serverEntry.ts"
 import { readInputs } from "./internal/serverInputs.ts"
+import type { ServerEntry } from "./ServerEntry.ts"
 
 export type { ServerEntry }
 
@@ -60,7 +61,7 @@ export const fromValue = Effect.fnUntraced(function*(
   const servers = new Map<string, ServerEntry>()
   const diagnostics: Array<Diagnostic> = []
   for (const [key, item] of maps.success.flatMap((map) => Object.entries(map))) {
-    const read = yield* readEntry(key, item)
+    const read = yield* readEntry(key, item, sourceName)
     if (Result.isFailure(read)) {
       diagnostics.push({ server: key, message: `The server "${key}" was left out: ${asSentence(read.failure)}` })
       continue

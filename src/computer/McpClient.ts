@@ -126,6 +126,8 @@ export interface ConnectOptions {
   readonly startTimeout?: Duration.Input | undefined
   /** How long `listTools` and `request` may take. Default: 30 seconds. */
   readonly requestTimeout?: Duration.Input | undefined
+  /** Texts that are hidden in errors and diagnostics. Default: none but those that each transport names. */
+  readonly secrets?: ReadonlyArray<string> | undefined
 }
 
 /** How to start an MCP server. */
@@ -166,7 +168,7 @@ export const connectStdio = (
   options: StdioOptions & ConnectOptions
 ): Effect.Effect<McpClient, McpError, Scope.Scope> =>
   Effect.suspend(() => {
-    const clean = makeRedactor(Object.values(options.env ?? {}))
+    const clean = makeRedactor([...Object.values(options.env ?? {}), ...options.secrets ?? []])
     const stderr = makeLineRing({ clean })
     const transport = new StdioTransport({
       command: options.command,

@@ -2,49 +2,61 @@
  * The MCP servers of a Computer: starts them, watches them, ends them.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { availableParallelism } from "node:os"
-import type { ServerConfig } from "../protocol/ServerConfig.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
 import * as Background from "../transport/Background.ts"
-import type { ServerEntry } from "./ConfigFile.ts"
+import { Inputs } from "./Inputs.ts"
 import { makePaced, type Paced } from "./internal/paced.ts"
-import * as Placeholders from "./internal/placeholders.ts"
-import { REMOTE_UNSUPPORTED } from "./internal/serverEntry.ts"
 import { makeStartGate, type StartGate } from "./internal/startGate.ts"
-import * as McpClient from "./McpClient.ts"
-import type { McpError } from "./McpError.ts"
+import type * as McpClient from "./McpClient.ts"
+import { McpConnector } from "./McpConnector.ts"
+import { Closed, McpError } from "./McpError.ts"
+import type { ServerEntry } from "./ServerEntry.ts"
 
 // -----------------------------------------------------------------------------
 // Models
 // -----------------------------------------------------------------------------
 
-/** What a server is doing. */
+/** What a server is doing. Times are milliseconds since 1970. */
 export type ServerState =
   /** Switched off in its configuration; `start` starts it all the same. */
   | { readonly _tag: "Disabled" }
-  | { readonly _tag: "Starting" }
+  /** Ended by `stop`. */
+  | { readonly _tag: "Stopped" }
+  /** Not started before a call needs it, or ended because none did; with the tools it had last. */
+  | {
+    readonly _tag: "Idle"
+    readonly tools: McpClient.ToolList["tools"]
+    readonly skipped: McpClient.ToolList["skipped"]
+  }
+  /** `hint` says what it may be busy with when it takes long. */
+  | { readonly _tag: "Starting"; readonly since: number; readonly hint?: string | undefined }
   /** Connected, with the tools it listed last and those that were left out of the list. */
   | {
     readonly _tag: "Ready"
+    readonly since: number
     readonly client: McpClient.McpClient
     readonly tools: McpClient.ToolList["tools"]
     readonly skipped: McpClient.ToolList["skipped"]
   }
-  /** It could not be started, or it ended by itself. `reason` is for the operator and may hold several lines. */
+  /** It was lost and is started again at `retryAt`, for the `attempt`th time (from 1). */
+  | { readonly _tag: "Waiting"; readonly attempt: number; readonly retryAt: number; readonly reason: string }
+  /** It wants a login; it is connected to again when there is one. */
+  | { readonly _tag: "AuthorizationRequired"; readonly reason: string }
+  /** It could not be started, or not again. `reason` is for the operator and may hold several lines. */
   | { readonly _tag: "Failed"; readonly reason: string }
-  /** Ended by `stop`. */
-  | { readonly _tag: "Stopped" }
 
 /** A server and what it is doing. */
 export interface ServerStatus {
@@ -56,19 +68,8 @@ export interface ServerStatus {
 export interface McpManagerOptions {
   /** The servers, as `ConfigFile` reads them. */
   readonly servers: ReadonlyArray<ServerEntry>
-  /**
-   * Connects to a server, given its rendered configuration. The connection ends with the scope. Default: stdio, which
-   * cannot start a remote server.
-   */
-  readonly connect?:
-    | ((config: ServerConfig) => Effect.Effect<McpClient.McpClient, McpError, Scope.Scope>)
-    | undefined
   /** How many servers start at a time; one that takes longer than 5 seconds no longer counts. Default: the number of cores, at least 2. */
   readonly concurrency?: number | undefined
-  /** How long a server may take from its start to the answer of its handshake. Default: 30 seconds. Only without `connect`. */
-  readonly startTimeout?: Duration.Input | undefined
-  /** Where `${env:NAME}` looks. Default: the environment of this process. */
-  readonly environment?: Placeholders.Environment | undefined
 }
 
 // -----------------------------------------------------------------------------
@@ -77,8 +78,6 @@ export interface McpManagerOptions {
 
 /** The MCP servers of a Computer. They all end with the layer. */
 export class McpManager extends Context.Service<McpManager, {
-  /** In the order of the configuration. */
-  readonly servers: ReadonlyArray<ServerEntry>
   /** Every server and what it is doing now, in the order of the configuration. The same array until something changes. */
   readonly states: Effect.Effect<ReadonlyArray<ServerStatus>>
   /** The states now, and again after every change. */
@@ -92,59 +91,123 @@ export class McpManager extends Context.Service<McpManager, {
   readonly start: (bundleId: string) => Effect.Effect<ServerState, SmcpError.SmcpError>
   /** Ends a server and waits until it is gone. Fails with `McpServerNotFound`. */
   readonly stop: (bundleId: string) => Effect.Effect<void, SmcpError.SmcpError>
+  /** Ends a server and starts it anew from its current configuration, whatever became of it before. Waits for the outcome. */
+  readonly restart: (bundleId: string) => Effect.Effect<ServerState, SmcpError.SmcpError>
+  /**
+   * Adds a server, or takes another configuration for the one with this bundle id: it is restarted when it runs and
+   * something changed that it would see. Does not wait for it.
+   */
+  readonly put: (entry: ServerEntry) => Effect.Effect<void>
+  /** Ends a server and forgets it. Fails with `McpServerNotFound`. */
+  readonly remove: (bundleId: string) => Effect.Effect<void, SmcpError.SmcpError>
+  /** Makes these the servers: adds, changes and removes what differs, and leaves the others alone. */
+  readonly reconcile: (servers: ReadonlyArray<ServerEntry>) => Effect.Effect<void>
+  /**
+   * Uses the connection to a server, starting one that is idle. As long as it is used the server counts as busy. Fails with
+   * `Closed` when the server does not run.
+   */
+  readonly withClient: <A, E, R>(
+    bundleId: string,
+    use: (client: McpClient.McpClient) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | McpError, R>
 }>()("a2c-smcp/computer/McpManager") {}
 
 /**
  * Starts all servers that are not disabled, in the background: building the layer waits for none of them. A server that
  * fails stays `Failed`, with the reason, until somebody starts it again; it never keeps the others from starting.
  */
-export const layer = (options: McpManagerOptions): Layer.Layer<McpManager> => Layer.effect(McpManager, make(options))
+export const layer = (options: McpManagerOptions): Layer.Layer<McpManager, never, Inputs | McpConnector> =>
+  Layer.effect(McpManager, make(options))
 
 const make = Effect.fnUntraced(
-  function*(options: McpManagerOptions): Effect.fn.Return<McpManager["Service"], never, Scope.Scope> {
-    const { servers } = options
+  function*(
+    options: McpManagerOptions
+  ): Effect.fn.Return<McpManager["Service"], never, Inputs | McpConnector | Scope.Scope> {
+    const inputs = yield* Inputs
+    const { connect } = yield* McpConnector
+    const since = yield* Clock.currentTimeMillis
     const states = yield* SubscriptionRef.make<ReadonlyArray<ServerStatus>>(
-      servers.map((entry) => ({ entry, state: entry.config.disabled ? { _tag: "Disabled" } : { _tag: "Starting" } }))
+      options.servers.map((entry) => ({
+        entry,
+        state: entry.config.disabled ? { _tag: "Disabled" } : { _tag: "Starting", since }
+      }))
     )
     const gate = yield* makeStartGate({
       permits: Math.max(1, options.concurrency ?? Math.max(2, availableParallelism())),
       patience: START_PATIENCE
     })
     const running = yield* FiberMap.make<string>()
-    const locks = new Map<string, Semaphore.Semaphore>()
-    for (const { bundleId } of servers) locks.set(bundleId, yield* Semaphore.make(1))
+    const lock = yield* Semaphore.make(1)
 
     const setState = (bundleId: string, state: ServerState): Effect.Effect<void> =>
       SubscriptionRef.update(
         states,
         (all) => all.map((status) => status.entry.bundleId === bundleId ? { entry: status.entry, state } : status)
       )
-
-    const stateOf = (all: ReadonlyArray<ServerStatus>, bundleId: string): ServerState | undefined =>
-      all.find(({ entry }) => entry.bundleId === bundleId)?.state
+    const statusOf = (bundleId: string): ServerStatus | undefined =>
+      SubscriptionRef.getUnsafe(states).find(({ entry }) => entry.bundleId === bundleId)
 
     const launch = (entry: ServerEntry): Effect.Effect<unknown> =>
       FiberMap.run(
         running,
         entry.bundleId,
-        supervise({ entry, connect: connection(options, entry.config), gate, setState }),
+        supervise({
+          entry,
+          connect: Effect.flatMap(inputs.render(entry), (rendered) => connect(entry, rendered)),
+          gate,
+          setState
+        }),
         { startImmediately: false }
       )
 
-    const locked = <A>(bundleId: string, self: (entry: ServerEntry) => Effect.Effect<A>) =>
-      Effect.suspend((): Effect.Effect<A, SmcpError.SmcpError> => {
-        const entry = servers.find((server) => server.bundleId === bundleId)
-        const lock = locks.get(bundleId)
-        if (entry === undefined || lock === undefined) {
-          return Effect.fail(SmcpError.make(new WireError.McpServerNotFound({ mcpServer: bundleId })))
-        }
-        return lock.withPermit(self(entry))
+    const known = <A, E>(bundleId: string, self: (entry: ServerStatus) => Effect.Effect<A, E>) =>
+      Effect.suspend((): Effect.Effect<A, E | SmcpError.SmcpError> => {
+        const status = statusOf(bundleId)
+        return status === undefined
+          ? Effect.fail(SmcpError.make(new WireError.McpServerNotFound({ mcpServer: bundleId })))
+          : self(status)
       })
+    const end = (bundleId: string, state: ServerState) =>
+      Effect.andThen(FiberMap.remove(running, bundleId), setState(bundleId, state))
+    const begin = Effect.fnUntraced(function*({ entry }: ServerStatus) {
+      yield* end(entry.bundleId, { _tag: "Starting", since: yield* Clock.currentTimeMillis })
+      yield* launch(entry)
+    })
+    const outcome = (bundleId: string) =>
+      SubscriptionRef.changes(states).pipe(
+        Stream.map((all) => all.find(({ entry }) => entry.bundleId === bundleId)?.state),
+        Stream.filter((state) => state?._tag !== "Starting"),
+        Stream.runHead,
+        Effect.map((state): ServerState => Option.getOrUndefined(state) ?? { _tag: "Stopped" })
+      )
+    const start: McpManager["Service"]["start"] = (bundleId) =>
+      known(
+        bundleId,
+        (status) => status.state._tag === "Ready" || status.state._tag === "Starting" ? Effect.void : begin(status)
+      ).pipe(
+        lock.withPermit,
+        Effect.andThen(outcome(bundleId))
+      )
+    const put: McpManager["Service"]["put"] = Effect.fnUntraced(function*(entry) {
+      const { bundleId } = entry
+      const before = statusOf(bundleId)
+      yield* FiberMap.remove(running, bundleId)
+      yield* SubscriptionRef.update(states, (all) => [
+        ...all.filter((status) => status !== before),
+        { entry, state: { _tag: "Disabled" as const } }
+      ])
+      if (!entry.config.disabled) yield* begin({ entry, state: { _tag: "Disabled" } })
+    }, lock.withPermit)
+    const remove: McpManager["Service"]["remove"] = (bundleId) =>
+      lock.withPermit(known(bundleId, () =>
+        Effect.andThen(
+          FiberMap.remove(running, bundleId),
+          SubscriptionRef.update(states, (all) => all.filter(({ entry }) => entry.bundleId !== bundleId))
+        )))
 
-    for (const entry of servers) if (!entry.config.disabled) yield* launch(entry)
+    for (const entry of options.servers) if (!entry.config.disabled) yield* launch(entry)
 
     return McpManager.of({
-      servers,
       states: SubscriptionRef.get(states),
       changes: SubscriptionRef.changes(states),
       ready: SubscriptionRef.changes(states).pipe(
@@ -152,29 +215,25 @@ const make = Effect.fnUntraced(
         Stream.runHead,
         Effect.asVoid
       ),
-      start: Effect.fnUntraced(function*(bundleId) {
-        yield* locked(bundleId, (entry) =>
-          Effect.gen(function*() {
-            const state = stateOf(SubscriptionRef.getUnsafe(states), bundleId)
-            if (state?._tag === "Ready" || state?._tag === "Starting") return
-            // the remains of a server that has just failed
-            yield* FiberMap.remove(running, bundleId)
-            yield* setState(bundleId, { _tag: "Starting" })
-            yield* launch(entry)
-          }))
-        const outcome = SubscriptionRef.changes(states).pipe(
-          Stream.map((all) => stateOf(all, bundleId)),
-          Stream.filter((state) => state !== undefined && state._tag !== "Starting"),
-          Stream.runHead
+      start,
+      stop: (bundleId) => lock.withPermit(known(bundleId, () => end(bundleId, { _tag: "Stopped" }))),
+      restart: (bundleId) => Effect.andThen(lock.withPermit(known(bundleId, begin)), outcome(bundleId)),
+      put,
+      remove,
+      reconcile: Effect.fnUntraced(function*(servers) {
+        const gone = SubscriptionRef.getUnsafe(states).filter(({ entry }) =>
+          servers.every(({ bundleId }) => bundleId !== entry.bundleId)
         )
-        const state = yield* Effect.flatMap(outcome, Effect.fromOption).pipe(Effect.orDie)
-        return state ?? { _tag: "Stopped" }
+        for (const { entry } of gone) yield* Effect.ignore(remove(entry.bundleId))
+        for (const entry of servers) yield* put(entry)
       }),
-      stop: (bundleId) =>
-        locked(
-          bundleId,
-          () => FiberMap.remove(running, bundleId).pipe(Effect.andThen(setState(bundleId, { _tag: "Stopped" })))
-        )
+      withClient: <A, E, R>(bundleId: string, use: (client: McpClient.McpClient) => Effect.Effect<A, E, R>) =>
+        Effect.suspend((): Effect.Effect<A, E | McpError, R> => {
+          const state = statusOf(bundleId)?.state
+          return state?._tag === "Ready"
+            ? use(state.client)
+            : Effect.fail(new McpError({ reason: new Closed({ detail: "it does not run", stderrTail: [] }) }))
+        })
     })
   }
 )
@@ -188,24 +247,6 @@ const START_PATIENCE: Duration.Input = "5 seconds"
 
 type Connect = Effect.Effect<McpClient.McpClient, { readonly message: string }, Scope.Scope>
 
-const connection = (options: McpManagerOptions, raw: ServerConfig): Connect =>
-  Effect.suspend((): Connect => {
-    // rendered at every start, so that a changed environment counts
-    const rendered = Placeholders.render(raw.server_parameters, options.environment ?? process.env)
-    if (Result.isFailure(rendered)) return Effect.fail({ message: rendered.failure })
-    const config = { ...raw, server_parameters: rendered.success } as ServerConfig
-    if (options.connect !== undefined) return options.connect(config)
-    if (config.type !== "stdio") return Effect.fail({ message: REMOTE_UNSUPPORTED })
-    const { args, command, cwd, env } = config.server_parameters
-    return McpClient.connectStdio({
-      command,
-      args,
-      env: env ?? undefined,
-      cwd: cwd ?? undefined,
-      startTimeout: options.startTimeout
-    })
-  })
-
 interface Supervised {
   readonly entry: ServerEntry
   readonly connect: Connect
@@ -217,7 +258,10 @@ interface Supervised {
 const supervise = ({ connect, entry, gate, setState }: Supervised): Effect.Effect<void> => {
   const { bundleId } = entry
   const ready = ({ skipped, tools }: McpClient.ToolList, client: McpClient.McpClient) =>
-    setState(bundleId, { _tag: "Ready", client, tools, skipped })
+    Effect.flatMap(
+      Clock.currentTimeMillis,
+      (since) => setState(bundleId, { _tag: "Ready", since, client, tools, skipped })
+    )
   const failed = (reason: string) =>
     Effect.andThen(
       setState(bundleId, { _tag: "Failed", reason }),

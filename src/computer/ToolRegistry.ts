@@ -11,8 +11,9 @@ import * as ToolName from "../protocol/ToolName.ts"
 import { Transport } from "../transport/Transport.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
 import * as ToolMeta from "./internal/toolMeta.ts"
-import type { McpClient, McpTool } from "./McpClient.ts"
+import type { McpTool } from "./McpClient.ts"
 import { McpManager, type ServerStatus } from "./McpManager.ts"
+import type { ServerEntry } from "./ServerEntry.ts"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -23,7 +24,11 @@ export interface Route {
   readonly bundleId: string
   /** The name under which the server itself knows the tool. */
   readonly tool: string
-  readonly client: McpClient
+  /** As the server describes it. */
+  readonly definition: McpTool
+  readonly entry: ServerEntry
+  /** Whether the configuration lets it run without asking. */
+  readonly autoApply: boolean
 }
 
 /** What the servers' states come to. */
@@ -42,7 +47,7 @@ export interface Projection {
 
 /** The tools of a Computer. */
 export class ToolRegistry extends Context.Service<ToolRegistry, {
-  /** The tools of the servers that are ready, as `client:get_tools` lists them. */
+  /** The tools of the servers that are ready or idle, as `client:get_tools` lists them. */
   readonly list: Effect.Effect<ReadonlyArray<SmcpTool>>
   /** Where the tool with this name is to be called; `undefined` when nothing, or a forbidden tool, has it. */
   readonly resolve: (name: string) => Effect.Effect<Route | undefined>
@@ -87,8 +92,9 @@ export const project = (states: ReadonlyArray<ServerStatus>, revision: Revision.
   const tools: Array<SmcpTool> = []
   const routes = new Map<string, Route>()
   const diagnostics: Array<Diagnostic> = []
-  for (const { entry: { bundleId, config }, state } of states) {
-    if (state._tag !== "Ready") continue
+  for (const { entry, state } of states) {
+    if (state._tag !== "Ready" && state._tag !== "Idle") continue
+    const { bundleId, config } = entry
     const say = (message: string) => diagnostics.push({ server: bundleId, message })
     for (const { name, why } of state.skipped) {
       say(`${name === undefined ? "A tool" : `The tool "${name}"`} is left out: ${why}`)
@@ -118,7 +124,13 @@ export const project = (states: ReadonlyArray<ServerStatus>, revision: Revision.
         say(`The tool "${tool.name}" declares metadata that is not understood; it is ignored`)
       }
       const meta = ToolMeta.merged(config, tool.name, revision.toolMeta === "three-layer" ? declared : "absent")
-      routes.set(name, { bundleId, tool: tool.name, client: state.client })
+      routes.set(name, {
+        bundleId,
+        tool: tool.name,
+        definition: tool,
+        entry,
+        autoApply: meta?.["auto_apply"] === true
+      })
       tools.push(describe(tool, { name, bundleId, meta }))
     }
     for (const name of unused) say(`forbidden_tools names "${name}", which is no tool of this server`)

@@ -38,6 +38,9 @@ export const refused = ({ code, message }: ErrorPayload): CallToolResult => fail
 export const executionFailed = (message: string): CallToolResult =>
   failed(`Tool execution failed: ${message}`, { error_code: 4003 })
 
+/** Nobody at the Computer has allowed the call: 4005. `message` says why, and how it can be allowed. */
+export const notConfirmed = (message: string): CallToolResult => failed(message, { error_code: 4005 })
+
 /** The tool ran, but what it returned cannot be given to the caller. */
 export const undeliverable = (why: string): CallToolResult =>
   failed(`The tool ran, but its result ${why}`, { error_code: 4003 })

@@ -26,7 +26,7 @@ const office = Effect.fnUntraced(function*(
   const config = { servers: Object.fromEntries(Object.keys(servers).map((id) => [id, { command: "-" }])) }
   const file = yield* ConfigFile.fromValue(config, "test")
   const context = yield* Layer.build(
-    Computer.layerOnTransport({ name: "PC", office: "R", ...file, ...options, connect: connectTo(servers) }).pipe(
+    Computer.layerOnTransport({ name: "PC", office: "R", ...file, ...options, connector: connectTo(servers) }).pipe(
       Layer.provide(MemoryTransport.layerClient(hub))
     )
   )

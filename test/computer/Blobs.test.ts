@@ -305,7 +305,7 @@ describe("Blobs", () => {
           [{ cam: { ...cam, forbidden_tools: ["cam__snap"] } }, undefined, "forbidden"],
           [{ cam: { ...cam, forbidden_tools: ["other", "cam__shoot"] } }, undefined, "read"],
           [{ cam }, { _tag: "Failed", reason: "" }, "read"],
-          [{ cam }, { _tag: "Starting" }, "read"]
+          [{ cam }, { _tag: "Starting", since: 0 }, "read"]
         ]
         for (const [config, state, expected] of table) {
           yield* servers.configure(config, state)
@@ -396,7 +396,7 @@ describe("Blobs", () => {
         const start = Effect.fnUntraced(function*() {
           const scope = yield* Scope.make()
           const office = yield* Scope.provide(makeOffice(), scope)
-          const options = { connect: connectTo({ cam: server }), blobs: { spoolDirectory } }
+          const options = { connector: connectTo({ cam: server }), blobs: { spoolDirectory } }
           yield* Scope.provide(build(office, config, options), scope)
           return { office, stop: Scope.close(scope, Exit.void) }
         })

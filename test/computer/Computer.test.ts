@@ -61,7 +61,7 @@ describe("Computer", () => {
       Effect.gen(function*() {
         const office = yield* makeOffice()
         yield* atOnce(
-          Layer.build(computerIn(office, { servers: { a: raw({ silent: true }) } }, { connect: connectTo({}) }))
+          Layer.build(computerIn(office, { servers: { a: raw({ silent: true }) } }, { connector: connectTo({}) }))
         )
         assert.deepStrictEqual(yield* toolNames(office), [])
       }))
@@ -76,7 +76,7 @@ describe("Computer", () => {
             [false, "PC already exists"]
           )
         const { reason } = yield* Effect.flip(
-          Effect.scoped(Layer.build(computerIn(office, { servers: { a: raw() } }, { connect: connectTo({}) })))
+          Effect.scoped(Layer.build(computerIn(office, { servers: { a: raw() } }, { connector: connectTo({}) })))
         )
         assert.strictEqual(reason._tag, "JoinRefused")
         assert.strictEqual(reason.message, "PC already exists")
@@ -231,7 +231,7 @@ describe("Computer", () => {
       yield* join(agent, "agent", "A")
       const entered = yield* Effect.forkChild(once(agent, "notify:enter_office"), { startImmediately: true })
       const { servers } = yield* ConfigFile.fromValue({ servers: { raw: raw(listed("never", "echo")) } }, "test")
-      const layer = Computer.layer({ url, name: "PC", office: "R", servers, connect: connectTo({}) })
+      const layer = Computer.layer({ url, name: "PC", office: "R", servers, connector: connectTo({}) })
       const context = yield* Layer.build(layer.pipe(Layer.provide(quiet)))
       yield* Context.get(context, McpManager.McpManager).ready
       assert.deepStrictEqual(yield* atOnce(Fiber.join(entered)), [{ office_id: "R", computer: "PC" }])
@@ -271,7 +271,7 @@ describe("Computer", () => {
       const { computer } = yield* build(
         office,
         { servers: { raw: raw({ ...listed("never", "pids"), helper: "quiet" }) } },
-        { connect: connectTo({}) }
+        { connector: connectTo({}) }
       ).pipe(Scope.provide(scope))
       const pids = JSON.parse((yield* call(office, "raw__pids")).content[0]!.text) as { server: number; helper: number }
       const pending = yield* Effect.forkChild(Effect.exit(call(office, "raw__never")), { startImmediately: true })

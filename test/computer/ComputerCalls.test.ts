@@ -253,7 +253,7 @@ describe("Computer", () => {
             return "done"
           }
         })
-        yield* build(office, { servers: { a: { command: "-" } } }, { connect: connectTo({ a: server }), loud: true })
+        yield* build(office, { servers: { a: { command: "-" } } }, { connector: connectTo({ a: server }), loud: true })
           .pipe(
             Effect.provide(Logger.layer([logger]))
           )

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as McpConnector from "../../src/computer/McpConnector.ts"
 import { GetConfig } from "../../src/protocol/ClientEvent.ts"
 import * as Revision from "../../src/protocol/Revision.ts"
 import type { GetConfigRet } from "../../src/protocol/ServerConfig.ts"
@@ -43,10 +44,11 @@ describe("Computer", () => {
 
     const ask = Effect.fnUntraced(function*(revision: Revision.Revision) {
       const office = yield* makeOffice(revision)
-      yield* build(office, config, { connect: () => Effect.never, concurrency: 9 }, revision).pipe(
-        // its servers never start, and so it is never ready
-        Effect.forkScoped({ startImmediately: true })
-      )
+      yield* build(office, config, { connector: McpConnector.layerOf(() => Effect.never), concurrency: 9 }, revision)
+        .pipe(
+          // its servers never start, and so it is never ready
+          Effect.forkScoped({ startImmediately: true })
+        )
       yield* eventually("it has joined", () => office.count("server:join_office") === 1)
       return yield* office.ask(GetConfig, envelope()) as Effect.Effect<GetConfigRet>
     })

@@ -86,7 +86,7 @@ describe("Computer", () => {
         const revision = Revision.revisions["0.1"]
         const office = yield* makeOffice(revision)
         const servers = { servers: { a: { command: "-" } } }
-        yield* build(office, servers, { connect: connectTo({ a: server }) }, revision)
+        yield* build(office, servers, { connector: connectTo({ a: server }) }, revision)
         assert.deepStrictEqual(yield* ask(office), ["window://h/2?priority=9\n\ntwo", "window://h/1\n\none"])
       }))
 
@@ -96,7 +96,7 @@ describe("Computer", () => {
         server.keepsList = true
         const office = yield* makeOffice()
         const config = { servers: { a: { command: "-" } } }
-        const layer = computerIn(office, config, { connect: connectTo({ a: server }) })
+        const layer = computerIn(office, config, { connector: connectTo({ a: server }) })
         const context = yield* atOnce(Layer.build(layer))
         yield* Context.get(context, McpManager.McpManager).ready
         yield* eventually("its windows are asked for", () => server.count("list") === 1)

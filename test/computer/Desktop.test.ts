@@ -3,6 +3,7 @@ import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
 import * as Desktop from "../../src/computer/Desktop.ts"
+import * as Inputs from "../../src/computer/Inputs.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import * as Revision from "../../src/protocol/Revision.ts"
 import { connectTo } from "./support/memoryServers.ts"
@@ -19,8 +20,8 @@ const desktopOf = Effect.fnUntraced(function*(
   }, "test")
   const context = yield* Layer.build(
     Desktop.layerOf(revision).pipe(
-      Layer.provideMerge(McpManager.layer({ servers: file.servers, connect: connectTo(servers) })),
-      Layer.provide(quiet)
+      Layer.provideMerge(McpManager.layer({ servers: file.servers })),
+      Layer.provide([Inputs.layer(), connectTo(servers), quiet])
     )
   )
   const manager = Context.get(context, McpManager.McpManager)

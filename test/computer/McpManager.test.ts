@@ -3,6 +3,9 @@ import { Context, Effect, Exit, Fiber, Layer, References, Scope, Stream } from "
 import { TestClock } from "effect/testing"
 import { fileURLToPath } from "node:url"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import type * as Host from "../../src/computer/Host.ts"
+import * as Inputs from "../../src/computer/Inputs.ts"
+import * as McpConnector from "../../src/computer/McpConnector.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import { atOnce, rawServer, received, textOf } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
@@ -20,11 +23,14 @@ const raw = (settings: object = {}, rest: object = {}) => ({
 /** A manager of these servers, which ends with the scope. */
 const manage = Effect.fnUntraced(function*(
   servers: Readonly<Record<string, object>>,
-  options: Omit<McpManager.McpManagerOptions, "servers"> = {}
+  { connector = McpConnector.layer, ...options }: Omit<Host.Options, "servers"> = {}
 ) {
   const file = yield* ConfigFile.fromValue({ servers }, "test")
   const quiet = Layer.succeed(References.MinimumLogLevel, "None")
-  const context = yield* Layer.build(McpManager.layer({ servers: file.servers, ...options }).pipe(Layer.provide(quiet)))
+  const layer = McpManager.layer({ servers: file.servers, ...options }).pipe(
+    Layer.provide([Inputs.layer(options), Layer.fresh(connector), quiet])
+  )
+  const context = yield* Layer.build(layer)
   return Context.get(context, McpManager.McpManager)
 })
 
@@ -62,8 +68,8 @@ describe("McpManager", () => {
         off: raw({}, { disabled: true }),
         secret: raw({}, { env: { TOKEN: "${input:token}" } }),
         remote: { url: "https://example.com/mcp" }
-      }, { startTimeout: "6 seconds" })
-      assert.deepStrictEqual(manager.servers.map(({ bundleId }) => bundleId), [
+      }, { connector: connectTo({}) })
+      assert.deepStrictEqual((yield* manager.states).map(({ entry }) => entry.bundleId), [
         "everything",
         "My_raw_one",
         "missing",
@@ -103,8 +109,9 @@ describe("McpManager", () => {
       const { client } = yield* stateOf(manager, "a", "Ready")
       const { env } = JSON.parse(textOf(yield* client.callTool("environment", {}))) as { env: Record<string, string> }
       assert.deepStrictEqual([env["KEY"], env["B"]], ["s3cret", "b"])
-      assert.include(JSON.stringify(manager.servers), "${env:SECRET}")
-      assert.notInclude(JSON.stringify(manager.servers), "s3cret")
+      const entries = JSON.stringify((yield* manager.states).map(({ entry }) => entry))
+      assert.include(entries, "${env:SECRET}")
+      assert.notInclude(entries, "s3cret")
     }))
 
   it.live("is there before its servers are, and shows each as it comes", () =>
@@ -117,7 +124,7 @@ describe("McpManager", () => {
 
   it.live("ends a server and starts it anew", () =>
     Effect.gen(function*() {
-      const manager = yield* manage({ a: raw({ helper: "quiet" }), b: raw() }, { connect: connectTo({}) })
+      const manager = yield* manage({ a: raw({ helper: "quiet" }), b: raw() }, { connector: connectTo({}) })
       yield* manager.ready
       const { client } = yield* stateOf(manager, "a", "Ready")
       const pids = JSON.parse(textOf(yield* client.callTool("pids", {}))) as { server: number; helper: number }
@@ -136,7 +143,7 @@ describe("McpManager", () => {
 
   it.live("starts a disabled server when it is told to", () =>
     Effect.gen(function*() {
-      const manager = yield* manage({ a: raw({}, { disabled: true }) }, { connect: connectTo({}) })
+      const manager = yield* manage({ a: raw({}, { disabled: true }) }, { connector: connectTo({}) })
       yield* manager.ready
       assert.strictEqual((yield* manager.start("a"))._tag, "Ready")
     }))
@@ -151,7 +158,7 @@ describe("McpManager", () => {
   it.live("stops a server while it is starting", () =>
     Effect.gen(function*() {
       const before = childrenOf(process.pid)
-      const manager = yield* manage({ a: raw({ silent: true }) }, { connect: connectTo({}) })
+      const manager = yield* manage({ a: raw({ silent: true }) }, { connector: connectTo({}) })
       yield* eventually("a child is started", () => childrenOf(process.pid).length > before.length)
       yield* atOnce(manager.stop("a"))
       assert.deepStrictEqual(yield* tagsOf(manager), { a: "Stopped" })
@@ -161,7 +168,7 @@ describe("McpManager", () => {
 
   it.live("shows a server that dies as failed, and leaves the others and itself to be started again", () =>
     Effect.gen(function*() {
-      const manager = yield* manage({ a: raw(), b: raw() }, { connect: connectTo({}) })
+      const manager = yield* manage({ a: raw(), b: raw() }, { connector: connectTo({}) })
       yield* manager.ready
       const { client } = yield* stateOf(manager, "a", "Ready")
       yield* Effect.flip(client.callTool("exit", { code: 9 }))
@@ -176,7 +183,7 @@ describe("McpManager", () => {
   it.live("lists the tools again when a server says that they changed", () =>
     Effect.gen(function*() {
       const server = new ToolServer({ one: () => "1" })
-      const manager = yield* manage({ a: { command: "-" } }, { connect: connectTo({ a: server }) })
+      const manager = yield* manage({ a: { command: "-" } }, { connector: connectTo({ a: server }) })
       yield* manager.ready
       assert.deepStrictEqual(toolNames(yield* stateOf(manager, "a", "Ready")), ["one"])
       server.tools = { one: () => "1", two: () => "2" }
@@ -196,7 +203,7 @@ describe("McpManager", () => {
     Effect.gen(function*() {
       const manager = yield* manage({
         a: raw({ greet: [{ jsonrpc: "2.0", method: "notifications/tools/list_changed" }] })
-      }, { connect: connectTo({}) })
+      }, { connector: connectTo({}) })
       yield* manager.ready
       const { client } = yield* stateOf(manager, "a", "Ready")
       yield* Effect.sleep("300 millis")
@@ -226,7 +233,7 @@ describe("McpManager", () => {
         },
         starting: raw({ silent: true, stubborn: true }),
         exits: raw({ exit: 1 })
-      }, { connect: connectTo({}) }).pipe(Scope.provide(scope))
+      }, { connector: connectTo({}) }).pipe(Scope.provide(scope))
       yield* waitFor(manager, "stubborn", "Ready")
       yield* waitFor(manager, "shell", "Ready")
       const { client } = yield* stateOf(manager, "stubborn", "Ready")
@@ -247,13 +254,14 @@ describe("McpManager", () => {
         const server = new ToolServer({})
         const manager = yield* manage(servers(20), {
           concurrency: 3,
-          connect: () =>
+          connector: McpConnector.layerOf(() =>
             Effect.gen(function*() {
               most = Math.max(most, ++active)
               yield* Effect.sleep("1 second")
               active--
               return yield* server.connect
             })
+          )
         })
         const done = yield* Effect.forkChild(manager.ready, { startImmediately: true })
         // connections are made in rounds of real promises between the seconds of the test's clock
@@ -268,13 +276,13 @@ describe("McpManager", () => {
 
     it.effect("does not let servers that never answer keep the others from starting", () =>
       Effect.gen(function*() {
-        const started: Array<string | null | undefined> = []
+        const started: Array<string> = []
         yield* manage(servers(10), {
           concurrency: 2,
-          connect: ({ bundle_id }) => {
-            started.push(bundle_id)
+          connector: McpConnector.layerOf(({ bundleId }) => {
+            started.push(bundleId)
             return Effect.never
-          }
+          })
         })
         yield* TestClock.adjust("1 second")
         assert.strictEqual(started.length, 2)
@@ -287,10 +295,11 @@ describe("McpManager", () => {
         let open = 0
         const server = new ToolServer({})
         const manager = yield* manage(servers(1), {
-          connect: () =>
+          connector: McpConnector.layerOf(() =>
             Effect.acquireRelease(Effect.sync(() => void open++), () => Effect.sync(() => void open--)).pipe(
               Effect.andThen(server.connect)
             )
+          )
         })
         for (let round = 0; round < 20; round++) {
           yield* Effect.all([manager.start("s0"), manager.stop("s0"), manager.start("s0"), manager.stop("s0")], {

@@ -90,7 +90,7 @@ describe("Computer", () => {
         const config = { servers: { a: { command: "-" }, plain: { command: "-" }, off: { command: "-" } } }
         const plain = new ToolServer({ one: () => "1" })
         const a = new ResourceServer([{ uri: "x://1" }])
-        const { manager } = yield* build(office, config, { connect: connectTo({ a, plain, off: a }) })
+        const { manager } = yield* build(office, config, { connector: connectTo({ a, plain, off: a }) })
         yield* manager.stop("off")
         const cases: ReadonlyArray<readonly [server: string, rest: object, error: object]> = [
           ["none", {}, { code: 4014, message: "MCP Server not registered", mcp_server: "none" }],
@@ -145,7 +145,7 @@ describe("Computer", () => {
         yield* build(
           office,
           config,
-          { connect: connectTo({ my_server: new ResourceServer([{ uri: "x://1" }]) }) },
+          { connector: connectTo({ my_server: new ResourceServer([{ uri: "x://1" }]) }) },
           revision
         )
         assert.strictEqual((yield* ask(office, "my server")).resources.length, 1)

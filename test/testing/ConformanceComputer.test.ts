@@ -74,7 +74,7 @@ const startOffice = Effect.fnUntraced(function*(revision: Revision.Revision, lan
       office: OFFICE,
       servers,
       inputs,
-      connect: connectTo({ tools: tools(), windows: windows() }),
+      connector: connectTo({ tools: tools(), windows: windows() }),
       landingRoot
     }).pipe(Layer.provide(quiet))
   )

@@ -2,11 +2,11 @@
  * What `smcp desktop` runs.
  */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as AgentWindow from "../../agent/AgentWindow.ts"
 import * as ConfigFile from "../../computer/ConfigFile.ts"
 import * as Desktop from "../../computer/Desktop.ts"
+import * as Host from "../../computer/Host.ts"
 import * as McpManager from "../../computer/McpManager.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import { lineWidth, print, printJson, say, table } from "./output.ts"
@@ -24,9 +24,9 @@ export interface Options {
 
 /** Starts the servers, prints, ends the servers. */
 export const show = Effect.fnUntraced(function*(options: Options) {
-  const { diagnostics, servers } = yield* ConfigFile.load(options.config)
+  const { diagnostics, inputs, servers } = yield* ConfigFile.load(options.config)
   for (const { message } of diagnostics) yield* Effect.logWarning(message)
-  const layer = Desktop.layerOf(options.revision).pipe(Layer.provideMerge(McpManager.layer({ servers })))
+  const layer = Host.layer({ servers, inputs }, options.revision)
   yield* (options.explain ? explain(options) : render(options)).pipe(Effect.provide(layer), Effect.scoped)
 })
 

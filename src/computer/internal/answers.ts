@@ -5,36 +5,37 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ClientEvent from "../../protocol/ClientEvent.ts"
+import type { GetConfigRet } from "../../protocol/ServerConfig.ts"
 import * as Skill from "../../protocol/Skill.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
-import * as ToolResult from "../../protocol/ToolResult.ts"
 import * as WireError from "../../protocol/WireError.ts"
 import * as Background from "../../transport/Background.ts"
 import { type Handler, Transport } from "../../transport/Transport.ts"
 import { Blobs } from "../Blobs.ts"
 import type { SeatOptions } from "../Computer.ts"
 import { Desktop } from "../Desktop.ts"
+import type { Inputs } from "../Inputs.ts"
 import { McpManager } from "../McpManager.ts"
 import * as Resources from "../Resources.ts"
+import { ToolCalls } from "../ToolCalls.ts"
 import { ToolRegistry } from "../ToolRegistry.ts"
 import { Uploads } from "../Uploads.ts"
-import { configAnswer } from "./configAnswer.ts"
 import type { Report } from "./reports.ts"
-import { makeToolCalls, type ToolCalls } from "./toolCalls.ts"
 
 /** What the office is told about when it changes. */
 export interface Reports {
   readonly tools: Report
   readonly desktop: Report
+  readonly config: Report & { readonly current: Effect.Effect<GetConfigRet> }
 }
 
-type Services = Transport | McpManager | ToolRegistry | Desktop | Blobs | Uploads | Scope.Scope
+type Services = Transport | McpManager | ToolRegistry | ToolCalls | Desktop | Inputs | Blobs | Uploads | Scope.Scope
 
-/** Answers all events that the revision has for a Computer; returns the calls that are running. */
+/** Answers all events that the revision has for a Computer. */
 export const answerAgents = Effect.fnUntraced(function*(
-  { inputs = [], name }: SeatOptions,
+  { name }: SeatOptions,
   reports: Reports
-): Effect.fn.Return<ToolCalls, never, Services> {
+): Effect.fn.Return<void, never, Services> {
   const { revision } = yield* Transport
   const manager = yield* McpManager
   const registry = yield* ToolRegistry
@@ -52,7 +53,7 @@ export const answerAgents = Effect.fnUntraced(function*(
       reports.desktop.telling(desktop.render({ size: desktop_size ?? undefined, window: window ?? undefined })),
       (desktops) => ({ desktops, req_id })
     ))
-  yield* answer(ClientEvent.GetConfig, () => Effect.sync(() => configAnswer(manager.servers, inputs, revision)))
+  yield* answer(ClientEvent.GetConfig, () => reports.config.telling(reports.config.current))
   if (revision.hasGetResources) {
     yield* answer(
       ClientEvent.GetResources,
@@ -65,7 +66,7 @@ export const answerAgents = Effect.fnUntraced(function*(
   }
   if (revision.hasGetBlob) yield* answer(ClientEvent.GetBlob, blobs.read)
   if (revision.hasPutBlob) yield* answer(ClientEvent.PutBlob, uploads.put)
-  return yield* answerCalls(answer)
+  yield* answerCalls(answer)
 })
 
 type Answer = <E extends ClientEvent.ClientEvent>(
@@ -96,26 +97,13 @@ const noSkill = (name: string): Effect.Effect<never, SmcpError.SmcpError> =>
 /** Tool calls, and their cancellation. */
 const answerCalls = Effect.fnUntraced(function*(answer: Answer) {
   const transport = yield* Transport
-  const registry = yield* ToolRegistry
-  const desktop = yield* Desktop
+  const calls = yield* ToolCalls
   const { spool } = yield* Blobs
-  const calls = yield* makeToolCalls(spool)
   yield* transport.notifications.pipe(
     Stream.runForEach((notification) =>
       notification.event === "notify:tool_call_cancel" ? calls.cancel(notification.payload.req_id) : Effect.void
     ),
     Background.fork("Listening for cancellations")
   )
-  yield* answer(
-    ClientEvent.ToolCall,
-    (request) =>
-      Effect.flatMap(registry.resolve(request.tool_name), (route) =>
-        route === undefined
-          ? Effect.succeed(ToolResult.unknownTool(request.tool_name))
-          // during the call its windows may change as well as at its end
-          : Effect.andThen(desktop.used(route.bundleId), calls.run(request, route)).pipe(
-            Effect.ensuring(desktop.used(route.bundleId))
-          ))
-  )
-  return calls
+  yield* answer(ClientEvent.ToolCall, (request) => calls.run(request, spool))
 })

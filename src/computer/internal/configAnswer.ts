@@ -3,8 +3,8 @@
  */
 import type { Revision } from "../../protocol/Revision.ts"
 import type { GetConfigRet, ServerConfig, ServerInput } from "../../protocol/ServerConfig.ts"
+import type { ServerEntry } from "../ServerEntry.ts"
 import { mask } from "./placeholders.ts"
-import type { ServerEntry } from "./serverEntry.ts"
 import { labelled } from "./serverInputs.ts"
 import { canonical } from "./toolMeta.ts"
 

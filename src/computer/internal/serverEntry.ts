@@ -9,15 +9,7 @@ import * as BundleId from "../../protocol/BundleId.ts"
 import { isRecord } from "../../protocol/Json.ts"
 import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import { ToolMeta } from "../../protocol/Tool.ts"
-
-/** A configured server with its resolved identity. */
-export interface ServerEntry {
-  /** The key of the entry in its file. */
-  readonly key: string
-  readonly bundleId: string
-  /** Raw: placeholders are not rendered. `bundle_id` is the resolved one. */
-  readonly config: ServerConfig
-}
+import type { ServerEntry } from "../ServerEntry.ts"
 
 /** An entry that can be used, with what is to be said about it, or what is wrong with it. */
 export type ReadEntry = Result.Result<
@@ -30,7 +22,11 @@ export const REMOTE_UNSUPPORTED =
   "HTTP/SSE servers are not supported yet in this version; the server will not be started"
 
 /** Reads one entry. Keys that mean nothing here are ignored; never fails for more than this entry. */
-export const readEntry = Effect.fnUntraced(function*(key: string, value: unknown): Effect.fn.Return<ReadEntry> {
+export const readEntry = Effect.fnUntraced(function*(
+  key: string,
+  value: unknown,
+  source: string
+): Effect.fn.Return<ReadEntry> {
   const read = Result.gen(function*() {
     if (!isRecord(value)) return yield* Result.fail(`is ${describe(value)}, not an object; write { "command": … }`)
     const common = yield* decodeCommon(value)
@@ -44,7 +40,7 @@ export const readEntry = Effect.fnUntraced(function*(key: string, value: unknown
     return { source: value, common, connection }
   })
   if (Result.isFailure(read)) return Result.fail(read.failure)
-  const { common, connection, source } = read.success
+  const { common, connection, source: written } = read.success
   const name = common.name ?? key
   const bundleId = yield* BundleId.resolve({ explicit: common.bundle_id, name, connection: identity(connection) })
   const config: ServerConfig = {
@@ -57,7 +53,8 @@ export const readEntry = Effect.fnUntraced(function*(key: string, value: unknown
     vrl: common.vrl ?? null,
     ...connection
   }
-  return Result.succeed({ entry: { key, bundleId, config }, remarks: remarksOn(source, config) })
+  const entry: ServerEntry = { key, bundleId, config, settings: {}, origin: { source, dialect: "a2c" } }
+  return Result.succeed({ entry, remarks: remarksOn(written, config) })
 })
 
 // -----------------------------------------------------------------------------

@@ -4,9 +4,10 @@ import {
   ListToolsRequestSchema,
   type ServerNotification
 } from "@modelcontextprotocol/sdk/types.js"
-import { Effect } from "effect"
+import { Effect, type Layer, Redacted } from "effect"
 import * as McpClient from "../../../src/computer/McpClient.ts"
-import type { ServerConfig } from "../../../src/protocol/ServerConfig.ts"
+import * as McpConnector from "../../../src/computer/McpConnector.ts"
+import { Handshake, McpError } from "../../../src/computer/McpError.ts"
 
 /** What a running tool can do. */
 export interface Running {
@@ -74,21 +75,26 @@ export class ToolServer {
 /** A server that can be connected to any number of times. */
 export type Connectable = Pick<ToolServer, "connect">
 
-/** A way to connect that finds servers of this process by their bundle id, and starts all others over stdio. */
-export const connectTo = (servers: Readonly<Record<string, Connectable>>) => (config: ServerConfig) => {
-  const server = servers[config.bundle_id ?? ""]
-  if (server !== undefined) return server.connect
-  if (config.type !== "stdio") return Effect.die(new Error("no stdio server"))
-  const { args, command, env } = config.server_parameters
-  return McpClient.connectStdio({
-    command,
-    args,
-    env: env ?? undefined,
-    eofGrace: "300 millis",
-    termGrace: "300 millis",
-    startTimeout: "2 seconds"
+/** A connector that finds servers of this process by their bundle id, and starts all others over stdio. */
+export const connectTo = (servers: Readonly<Record<string, Connectable>>): Layer.Layer<McpConnector.McpConnector> =>
+  McpConnector.layerOf(({ bundleId }, rendered) => {
+    const server = servers[bundleId]
+    if (server !== undefined) return server.connect
+    const { config, secrets } = Redacted.value(rendered)
+    if (config.type !== "stdio") {
+      return Effect.fail(new McpError({ reason: new Handshake({ detail: "is none of this test", stderrTail: [] }) }))
+    }
+    const { args, command, env } = config.server_parameters
+    return McpClient.connectStdio({
+      command,
+      args,
+      env: env ?? undefined,
+      secrets,
+      eofGrace: "300 millis",
+      termGrace: "300 millis",
+      startTimeout: "2 seconds"
+    })
   })
-}
 
 /** Ends when the call is cancelled, and then reports it. */
 export const until = (signal: AbortSignal, report: () => void): Promise<never> =>

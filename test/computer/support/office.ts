@@ -1,6 +1,7 @@
 import { Context, Effect, Layer, References } from "effect"
 import * as Computer from "../../../src/computer/Computer.ts"
 import * as ConfigFile from "../../../src/computer/ConfigFile.ts"
+import type * as Host from "../../../src/computer/Host.ts"
 import * as McpManager from "../../../src/computer/McpManager.ts"
 import * as ClientEvent from "../../../src/protocol/ClientEvent.ts"
 import * as NotifyEvent from "../../../src/protocol/NotifyEvent.ts"
@@ -73,7 +74,7 @@ export const makeOffice = Effect.fnUntraced(function*(revision: Revision.Revisio
 
 /** What differs from the defaults; `loud` leaves its log to the test's logger. */
 export type ComputerOptions = Partial<
-  Computer.SeatOptions & Computer.TransferOptions & Omit<McpManager.McpManagerOptions, "servers"> & {
+  Computer.SeatOptions & Computer.TransferOptions & Omit<Host.Options, "servers"> & {
     readonly loud: boolean
   }
 >
@@ -134,13 +135,13 @@ export const withServers = Effect.fnUntraced(function*(
     servers: Object.fromEntries(Object.keys(servers).map((key) => [key, { command: "-" }])),
     ...options.config
   }
-  return { office, ...yield* build(office, config, { connect: connectTo(servers), ...options.computer }) }
+  return { office, ...yield* build(office, config, { connector: connectTo(servers), ...options.computer }) }
 })
 
 /** A Computer in its office, with one raw server named `raw` that lists these tools. */
 export const withRaw = Effect.fnUntraced(function*(...names: ReadonlyArray<string>) {
   const office = yield* makeOffice()
-  const built = yield* build(office, { servers: { raw: raw(listed(...names)) } }, { connect: connectTo({}) })
+  const built = yield* build(office, { servers: { raw: raw(listed(...names)) } }, { connector: connectTo({}) })
   return { office, ...built }
 })
 

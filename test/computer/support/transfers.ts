@@ -76,7 +76,7 @@ export const blobs = Effect.fnUntraced(function*(options: Blobs.Options, surroun
   const context = yield* Layer.build(
     Blobs.layer(options).pipe(
       Layer.provide([
-        Layer.mock(McpManager.McpManager, { servers: [], states: Effect.sync(() => servers.statuses) }),
+        Layer.mock(McpManager.McpManager, { states: Effect.sync(() => servers.statuses) }),
         Layer.mock(Transport, {
           revision: Revision.revisions[surroundings.revision ?? "0.4"],
           maxPayload: Effect.succeed(surroundings.maxPayload ?? 1e6)

@@ -1,0 +1,28 @@
+/**
+ * The history of tool calls: the newest ones, in memory, with what is secret in their arguments hidden.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { CallRecord } from "./CallRecord.ts"
+
+/** The newest tool calls. */
+export class CallHistory extends Context.Service<CallHistory, {
+  readonly add: (record: CallRecord) => Effect.Effect<void>
+  /** The newest first. */
+  readonly recent: Effect.Effect<ReadonlyArray<CallRecord>>
+  readonly changes: Stream.Stream<ReadonlyArray<CallRecord>>
+}>()("a2c-smcp/computer/CallHistory") {}
+
+/** Keeps so many calls. Default: 10. */
+export const layer = (options: { readonly size?: number | undefined } = {}): Layer.Layer<CallHistory> =>
+  Layer.effect(
+    CallHistory,
+    Effect.map(SubscriptionRef.make<ReadonlyArray<CallRecord>>([]), (records) => ({
+      add: (record) => SubscriptionRef.update(records, (all) => [record, ...all].slice(0, options.size ?? 10)),
+      recent: SubscriptionRef.get(records),
+      changes: SubscriptionRef.changes(records)
+    }))
+  )
