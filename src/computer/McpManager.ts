@@ -40,19 +40,36 @@ export type ServerState =
     readonly _tag: "Idle"
     readonly tools: McpClient.ToolList["tools"]
     readonly skipped: McpClient.ToolList["skipped"]
+    /** Why its last start failed; it is tried again by the next call. */
+    readonly problem?: string | undefined
   }
-  /** `hint` says what it may be busy with when it takes long. */
-  | { readonly _tag: "Starting"; readonly since: number; readonly hint?: string | undefined }
-  /** Connected, with the tools it listed last and those that were left out of the list. */
+  /** `hint` says what it may be busy with when it takes long, `known` which tools it had when it ran last. */
+  | {
+    readonly _tag: "Starting"
+    readonly since: number
+    readonly hint?: string | undefined
+    readonly known?: McpClient.ToolList | undefined
+  }
+  /**
+   * Connected, with the tools it listed last and those that were left out of the list. `outdated` says why it still runs
+   * with an earlier configuration: the present one could not be rendered.
+   */
   | {
     readonly _tag: "Ready"
     readonly since: number
     readonly client: McpClient.McpClient
     readonly tools: McpClient.ToolList["tools"]
     readonly skipped: McpClient.ToolList["skipped"]
+    readonly outdated?: string | undefined
   }
-  /** It was lost and is started again at `retryAt`, for the `attempt`th time (from 1). */
-  | { readonly _tag: "Waiting"; readonly attempt: number; readonly retryAt: number; readonly reason: string }
+  /** It was lost and is started again at `retryAt`, for the `attempt`th time (from 1). `known` are the tools it had. */
+  | {
+    readonly _tag: "Waiting"
+    readonly attempt: number
+    readonly retryAt: number
+    readonly reason: string
+    readonly known?: McpClient.ToolList | undefined
+  }
   /** It wants a login; it is connected to again when there is one. */
   | { readonly _tag: "AuthorizationRequired"; readonly reason: string }
   /** It could not be started, or not again. `reason` is for the operator and may hold several lines. */
@@ -63,6 +80,46 @@ export interface ServerStatus {
   readonly entry: ServerEntry
   readonly state: ServerState
 }
+
+/** The outcome of one health check. */
+export interface Health {
+  /** In milliseconds since 1970. */
+  readonly checkedAt: number
+  readonly responseTimeMillis: number
+  /** Why the server counts as unhealthy; undefined when it is healthy. */
+  readonly error: string | undefined
+}
+
+/** Everything that is known of one server, for its operator. Nothing in it is for an Agent. */
+export interface Inspection extends ServerStatus {
+  /** The process id (and process group) of a local server that runs. */
+  readonly pid: number | undefined
+  /** What it said of itself when it was connected to last. */
+  readonly serverInfo: { readonly name: string; readonly version: string } | undefined
+  readonly instructions: string | undefined
+  readonly capabilities: Readonly<Record<string, unknown>> | undefined
+  /** How often it was connected to, less the first time. */
+  readonly restarts: number
+  readonly lastHealth: Health | undefined
+  /** Why it was lost, or could not be started, the last time; also when it runs again. */
+  readonly lastFailure: string | undefined
+  /** The last lines on stderr, of earlier processes too; the oldest first. */
+  readonly stderrTail: ReadonlyArray<string>
+  /** How many lines on stdout were not MCP and were skipped, and the last of them. */
+  readonly strayLines: number
+  readonly lastStrayLines: ReadonlyArray<string>
+  /** How long it has been connected, in milliseconds; undefined when it is not. */
+  readonly uptimeMillis: number | undefined
+  /** How many calls use it now. */
+  readonly users: number
+}
+
+/** Which server a name means. */
+export type Resolved =
+  | { readonly _tag: "Found"; readonly entry: ServerEntry }
+  /** Several servers have this name; their bundle ids tell them apart. */
+  | { readonly _tag: "Ambiguous"; readonly candidates: ReadonlyArray<ServerEntry> }
+  | { readonly _tag: "Unknown"; readonly known: ReadonlyArray<string> }
 
 /** Options of {@link layer}. */
 export interface McpManagerOptions {
@@ -102,6 +159,14 @@ export class McpManager extends Context.Service<McpManager, {
   readonly remove: (bundleId: string) => Effect.Effect<void, SmcpError.SmcpError>
   /** Makes these the servers: adds, changes and removes what differs, and leaves the others alone. */
   readonly reconcile: (servers: ReadonlyArray<ServerEntry>) => Effect.Effect<void>
+  /** Switches a server on (and starts it) or off (and ends it). Fails with `McpServerNotFound`. */
+  readonly setEnabled: (bundleId: string, enabled: boolean) => Effect.Effect<void, SmcpError.SmcpError>
+  /** Which server is meant by a bundle id, a display name or the key of its entry. */
+  readonly resolve: (nameOrBundleId: string) => Effect.Effect<Resolved>
+  /** What is known of a server. Fails with `McpServerNotFound`. */
+  readonly inspect: (bundleId: string) => Effect.Effect<Inspection, SmcpError.SmcpError>
+  /** The last lines that a server wrote to stderr, also when it is gone. Fails with `McpServerNotFound`. */
+  readonly logs: (bundleId: string) => Effect.Effect<ReadonlyArray<string>, SmcpError.SmcpError>
   /**
    * Uses the connection to a server, starting one that is idle. As long as it is used the server counts as busy. Fails with
    * `Closed` when the server does not run.
@@ -227,6 +292,35 @@ const make = Effect.fnUntraced(
         for (const { entry } of gone) yield* Effect.ignore(remove(entry.bundleId))
         for (const entry of servers) yield* put(entry)
       }),
+      setEnabled: (bundleId, enabled) =>
+        known(bundleId, ({ entry }) => put({ ...entry, config: { ...entry.config, disabled: !enabled } })),
+      resolve: (name) =>
+        Effect.map(SubscriptionRef.get(states), (all) => resolveName(all.map(({ entry }) => entry), name)),
+      inspect: (bundleId) =>
+        known(bundleId, ({ entry, state }) => {
+          const client = state._tag === "Ready" ? state.client : undefined
+          return Effect.succeed({
+            entry,
+            state,
+            pid: client?.pid,
+            serverInfo: client?.serverInfo,
+            instructions: client?.instructions,
+            capabilities: client?.capabilities,
+            restarts: 0,
+            lastHealth: undefined,
+            lastFailure: undefined,
+            stderrTail: [],
+            strayLines: 0,
+            lastStrayLines: [],
+            uptimeMillis: undefined,
+            users: 0
+          })
+        }),
+      logs: (bundleId) =>
+        known(bundleId, ({ state }) =>
+          state._tag === "Ready"
+            ? Effect.map(state.client.diagnostics, ({ stderrTail }) => stderrTail)
+            : Effect.succeed([])),
       withClient: <A, E, R>(bundleId: string, use: (client: McpClient.McpClient) => Effect.Effect<A, E, R>) =>
         Effect.suspend((): Effect.Effect<A, E | McpError, R> => {
           const state = statusOf(bundleId)?.state
@@ -237,6 +331,16 @@ const make = Effect.fnUntraced(
     })
   }
 )
+
+/** A bundle id means its server, whatever others are called; a name or a key that several have means none. */
+const resolveName = (entries: ReadonlyArray<ServerEntry>, name: string): Resolved => {
+  const exact = entries.find(({ bundleId }) => bundleId === name)
+  if (exact !== undefined) return { _tag: "Found", entry: exact }
+  const candidates = entries.filter(({ config, key }) => config.name === name || key === name)
+  const [entry, ...more] = candidates
+  if (entry === undefined) return { _tag: "Unknown", known: entries.map(({ bundleId }) => bundleId) }
+  return more.length === 0 ? { _tag: "Found", entry } : { _tag: "Ambiguous", candidates }
+}
 
 // -----------------------------------------------------------------------------
 // One server
