@@ -48,6 +48,13 @@ const forbidden: ReadonlyArray<readonly [rule: string, path: string, source: str
   ["the Socket.IO client in a server", "src/transport/SocketIoServer.ts", "import \"socket.io-client\"", /client side/],
   ["the MCP SDK outside its door", "src/computer/A.ts", "import \"@modelcontextprotocol/sdk/types.js\"", /only door/],
   ["the MCP SDK in cli", "src/cli/A.ts", "import \"@modelcontextprotocol/sdk/client/index.js\"", /only door/],
+  [
+    "the MCP SDK in the client itself",
+    "src/computer/McpClient.ts",
+    "import \"@modelcontextprotocol/sdk/types.js\"",
+    /only door/
+  ],
+  ["undici outside of the HTTP client", "src/computer/McpClient.ts", "import { Agent } from \"undici\"", /http/],
   ["jsonc-parser outside of computer", "src/cli/A.ts", "import { parse } from \"jsonc-parser\"", /Computer's/],
   ["the barrel of platform-node", "src/cli/A.ts", "import { NodeRuntime } from \"@effect/platform-node\"", /deep path/],
   ["undici", "src/cli/A.ts", "import * as U from \"@effect/platform-node/Undici\"", /deep path/],
@@ -95,7 +102,7 @@ const allowed: ReadonlyArray<readonly [path: string, source: string]> = [
   ["src/transport/internal/a.ts", "import * as B from \"../B.ts\"\nimport * as P from \"../../protocol/P.ts\""],
   ["src/agent/A.ts", "import { createHash } from \"node:crypto\""],
   ["src/server/A.ts", "import { timingSafeEqual } from \"node:crypto\"\nimport * as T from \"../transport/T.ts\""],
-  ["src/computer/McpClient.ts", "import { Client } from \"@modelcontextprotocol/sdk/client/index.js\""],
+  ["src/computer/internal/mcpSdk.ts", "import { Client } from \"@modelcontextprotocol/sdk/client/index.js\""],
   ["src/computer/internal/childProcess.ts", "import { spawn } from \"node:child_process\""],
   ["src/computer/Config.ts", "import { parse } from \"jsonc-parser\""],
   [

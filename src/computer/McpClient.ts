@@ -1,11 +1,9 @@
 /**
- * One connection to one MCP server, and the only door to the MCP SDK.
+ * One connection to one MCP server.
  *
  * The SDK is used for what it does well (the handshake, request ids, cancellation) and kept away from the rest: it never
  * sees a result, because it strips, rejects or loses whatever deviates from its schemas.
  */
-import { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import { McpError as SdkError, ResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import { Deferred, Duration, Effect, Exit, Scope, type Stream } from "effect"
 import { isRecord } from "../protocol/Json.ts"
 import { BoxedError, boxResponse, unboxResult } from "./internal/boxedResponse.ts"
@@ -14,6 +12,7 @@ import type { Frame } from "./internal/jsonRpcFrame.ts"
 import { type LineRing, makeLineRing } from "./internal/lineRing.ts"
 import type { Send } from "./internal/listPages.ts"
 import { lossReason, wireReason } from "./internal/mcpReason.ts"
+import { Client, ResultSchema, SdkError } from "./internal/mcpSdk.ts"
 import { MemoryTransport } from "./internal/memoryTransport.ts"
 import { makeNotificationHub } from "./internal/notificationHub.ts"
 import { makeProgressListeners } from "./internal/progressListeners.ts"

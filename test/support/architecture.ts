@@ -51,8 +51,13 @@ export const packageRules: ReadonlyArray<PackageRule> = [
   },
   {
     specifier: /^@modelcontextprotocol\/sdk\//,
-    from: /^src\/computer\/McpClient\.ts$/,
-    why: "src/computer/McpClient.ts is the only door to the MCP SDK"
+    from: /^src\/computer\/internal\/mcpSdk\.ts$/,
+    why: "src/computer/internal/mcpSdk.ts is the only door to the MCP SDK"
+  },
+  {
+    specifier: /^undici$/,
+    from: /^src\/computer\/internal\/http\w+\.ts$/,
+    why: "HTTP requests are made by src/computer/internal/http*.ts"
   },
   { specifier: /^jsonc-parser$/, from: /^src\/computer\//, why: "it is for the Computer's configuration files" },
   {
