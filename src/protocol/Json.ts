@@ -11,3 +11,11 @@ export const text = (value: unknown): string | undefined => typeof value === "st
 
 /** The number that a value is, if it is one. */
 export const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
+
+/** JSON with the keys of objects in one order: values that say the same have the same text. */
+export const canonicalJson = (value: unknown): string => JSON.stringify(value, sorted) ?? "undefined"
+
+const sorted = (_key: string, value: unknown): unknown =>
+  isRecord(value)
+    ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => left < right ? -1 : left > right ? 1 : 0))
+    : value

@@ -1,7 +1,9 @@
 /**
  * Socket.IO packets as the text they are on the wire: `42/smcp,0["event",{…}]`.
  */
-import { isRecord } from "../../protocol/Json.ts"
+import { canonicalJson } from "../../protocol/Json.ts"
+
+export { canonicalJson }
 
 /** The namespace of the protocol. */
 const NAMESPACE = "/smcp"
@@ -60,11 +62,3 @@ export const canonical = (text: string): string => {
   const start = whole.search(/[[{"]/)
   return `${start === -1 ? whole : whole.slice(0, start)}${canonicalJson(data)}`
 }
-
-/** JSON with the keys of objects in one order. */
-export const canonicalJson = (value: unknown): string => JSON.stringify(value, sorted) ?? "undefined"
-
-const sorted = (_key: string, value: unknown): unknown =>
-  isRecord(value)
-    ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => left < right ? -1 : left > right ? 1 : 0))
-    : value
