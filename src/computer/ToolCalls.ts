@@ -22,6 +22,7 @@ import { CallHistory } from "./CallHistory.ts"
 import type { CallRecord } from "./CallRecord.ts"
 import { Consent, type Verdict } from "./Consent.ts"
 import { Desktop } from "./Desktop.ts"
+import { authResult } from "./internal/authResult.ts"
 import { errorText, outcomeOf, toWire } from "./internal/callResult.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
 import type { Progress } from "./McpClient.ts"
@@ -232,7 +233,9 @@ const makeCall = Effect.fnUntraced(
           Effect.catch((error) =>
             Effect.as(
               Effect.logWarning(`${request.tool_name} failed: ${error.message}`),
-              ToolResult.executionFailed(publicMessage(error))
+              error.reason._tag === "AuthRequired" || error.reason._tag === "AuthFailed"
+                ? authResult(route.bundleId, error.reason)
+                : ToolResult.executionFailed(publicMessage(error))
             )
           )
         )

@@ -41,6 +41,16 @@ export const executionFailed = (message: string): CallToolResult =>
 /** Nobody at the Computer has allowed the call: 4005. `message` says why, and how it can be allowed. */
 export const notConfirmed = (message: string): CallToolResult => failed(message, { error_code: 4005 })
 
+/**
+ * The MCP server wants a login that the Computer does not have (4006), or refuses the one it has (4007). `hint` tells a
+ * person what to do and holds no secret (specification, error handling: `auth_hint`).
+ */
+export const unauthorized = (
+  code: 4006 | 4007,
+  server: string,
+  hint: { readonly action: string; readonly message: string }
+): CallToolResult => failed(hint.message, { error_code: code, mcp_server: server, auth_hint: hint })
+
 /** The tool ran, but what it returned cannot be given to the caller. */
 export const undeliverable = (why: string): CallToolResult =>
   failed(`The tool ran, but its result ${why}`, { error_code: 4003 })
