@@ -3,8 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { randomBytes } from "node:crypto"
 import type { FileHandle } from "node:fs/promises"
-import { mkdir, open } from "node:fs/promises"
+import { mkdir, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 
 /** A file operation failed. Holds no path: what it says may be told to a peer. */
@@ -63,6 +64,25 @@ export const withFile = <A, E, R>(
     use,
     (handle) => attemptQuietly(() => handle.close())
   )
+
+/**
+ * Replaces what a file holds, or makes it and the directories above it, readable by the owner only. Whoever reads it, even
+ * after a power cut, finds the old or the new text whole.
+ */
+export const replaceFile = (path: string, text: string): Effect.Effect<void, FileFailure> => {
+  const written = `${path}.${randomBytes(6).toString("hex")}.tmp`
+  return makeDirectory(dirname(path)).pipe(
+    Effect.andThen(withFile({ path: written, flags: "wx", mode: 0o600 }, (handle) =>
+      attempt(async () => {
+        await handle.writeFile(text)
+        await handle.sync()
+      }))),
+    Effect.andThen(attempt(() => rename(written, path))),
+    Effect.onError(() => attemptQuietly(() => rm(written, { force: true }))),
+    // half of it would leave the other file behind
+    Effect.uninterruptible
+  )
+}
 
 const failureOf = (cause: unknown): FileFailure =>
   new FileFailure({
