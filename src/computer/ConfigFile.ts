@@ -9,9 +9,9 @@ import type * as PlatformError from "effect/PlatformError"
 import * as Result from "effect/Result"
 import { parse as parseJsonc, type ParseError, printParseErrorCode } from "jsonc-parser"
 import { isRecord } from "../protocol/Json.ts"
-import type { ServerInput } from "../protocol/ServerConfig.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
+import type { InputDefinition } from "./InputDefinition.ts"
 import { readEntry } from "./internal/serverEntry.ts"
 import { readInputs } from "./internal/serverInputs.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
@@ -23,7 +23,7 @@ export interface ConfigFile {
   /** In the order of the file; every `bundleId` is unique. Raw: placeholders are not rendered. */
   readonly servers: ReadonlyArray<ServerEntry>
   /** The definitions behind `${input:id}`. */
-  readonly inputs: ReadonlyArray<ServerInput>
+  readonly inputs: ReadonlyArray<InputDefinition>
   /** Entries that were left out, and settings that are not applied. Never holds the value of a setting. */
   readonly diagnostics: ReadonlyArray<Diagnostic>
 }

@@ -9,7 +9,8 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { ServerConfig, ServerInput } from "../protocol/ServerConfig.ts"
+import type { ServerConfig } from "../protocol/ServerConfig.ts"
+import type { InputDefinition } from "./InputDefinition.ts"
 import * as Placeholders from "./internal/placeholders.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
@@ -29,7 +30,7 @@ export interface Rendered {
 /** Options of {@link layer}. */
 export interface Options {
   /** The definitions behind `${input:id}`. Default: none. */
-  readonly inputs?: ReadonlyArray<ServerInput> | undefined
+  readonly inputs?: ReadonlyArray<InputDefinition> | undefined
   /** Where `${env:NAME}` looks. Default: the environment of this process. */
   readonly environment?: Placeholders.Environment | undefined
 }
@@ -37,7 +38,7 @@ export interface Options {
 /** What placeholders stand for. */
 export class Inputs extends Context.Service<Inputs, {
   /** The definitions, raw. */
-  readonly definitions: Effect.Effect<ReadonlyArray<ServerInput>>
+  readonly definitions: Effect.Effect<ReadonlyArray<InputDefinition>>
   /** Now, and again whenever a definition or a value may have changed. */
   readonly changes: Stream.Stream<void>
   /** The configuration of a server with its placeholders replaced, worked out anew each time. */

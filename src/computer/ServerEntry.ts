@@ -73,5 +73,12 @@ export interface ServerEntry {
     /** The file, or what a program called its source. */
     readonly source: string
     readonly dialect: Dialect
+    /**
+     * What `${workspaceFolder}` stands for: the folder above `.vscode` and the like, else that of the file. Absent for
+     * a configuration that comes from no file.
+     */
+    readonly directory?: string | undefined
   }
+  /** Keys of the entry that mean nothing here, as they were written. They are kept for whoever writes it down again. */
+  readonly extra?: Readonly<Record<string, unknown>> | undefined
 }

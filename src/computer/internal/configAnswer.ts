@@ -2,10 +2,10 @@
  * The answer to `client:get_config`: every key that a peer checks for, nothing rendered, nothing secret.
  */
 import type { Revision } from "../../protocol/Revision.ts"
-import type { GetConfigRet, ServerConfig, ServerInput } from "../../protocol/ServerConfig.ts"
+import type { GetConfigRet, ServerConfig } from "../../protocol/ServerConfig.ts"
+import { type InputDefinition, labelled, toServerInput } from "../InputDefinition.ts"
 import type { ServerEntry } from "../ServerEntry.ts"
 import { mask } from "./placeholders.ts"
-import { labelled } from "./serverInputs.ts"
 import { canonical } from "./toolMeta.ts"
 
 /**
@@ -14,7 +14,7 @@ import { canonical } from "./toolMeta.ts"
  */
 export const configAnswer = (
   servers: ReadonlyArray<ServerEntry>,
-  inputs: ReadonlyArray<ServerInput>,
+  inputs: ReadonlyArray<InputDefinition>,
   revision: Revision
 ): GetConfigRet => {
   const answer = new Map<string, Readonly<Record<string, unknown>>>()
@@ -46,7 +46,8 @@ const masked = (secrets: Readonly<Record<string, unknown>> | null): Readonly<Rec
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Readonly<Record<string, B>> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
 
-const inputAnswer = (input: ServerInput, revision: Revision): Readonly<Record<string, unknown>> => {
+const inputAnswer = (definition: InputDefinition, revision: Revision): Readonly<Record<string, unknown>> => {
+  const input = toServerInput(definition)
   const { id, type } = input
   const base = { id, description: input.description ?? id, type }
   switch (input.type) {

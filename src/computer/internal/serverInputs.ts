@@ -3,20 +3,20 @@
  */
 import * as Result from "effect/Result"
 import { isRecord } from "../../protocol/Json.ts"
-import { type PickOption, ServerInput } from "../../protocol/ServerConfig.ts"
 import type { Diagnostic } from "../Diagnostic.ts"
+import { InputDefinition, kinds, labelled } from "../InputDefinition.ts"
 import { decoderOf } from "./serverEntry.ts"
 
 /** The definitions that can be used, and what is wrong with the others. Of two with one id the first counts. */
 export const readInputs = (value: unknown): {
-  readonly inputs: ReadonlyArray<ServerInput>
+  readonly inputs: ReadonlyArray<InputDefinition>
   readonly diagnostics: ReadonlyArray<Diagnostic>
 } => {
   if (value === undefined || value === null) return { inputs: [], diagnostics: [] }
   if (!Array.isArray(value)) {
     return { inputs: [], diagnostics: [{ server: undefined, message: "inputs is not a list and was ignored" }] }
   }
-  const inputs = new Map<string, ServerInput>()
+  const inputs = new Map<string, InputDefinition>()
   const diagnostics: Array<Diagnostic> = []
   value.forEach((item: unknown, index) => {
     const read = Result.flatMap(decodeInput(item), (input) => {
@@ -32,24 +32,60 @@ export const readInputs = (value: unknown): {
   return { inputs: [...inputs.values()], diagnostics }
 }
 
-/** A choice of a `pickString` input in the labelled form, whichever form it was written in. */
-export const labelled = (option: PickOption | string): PickOption =>
-  typeof option === "string" ? { label: option, value: option } : option
+const decode = decoderOf(InputDefinition)
 
-const decode = decoderOf(ServerInput)
+const kindNames: ReadonlyArray<string> = kinds
 
-const decodeInput = (item: unknown): Result.Result<ServerInput, string> => {
+const decodeInput = (item: unknown): Result.Result<InputDefinition, string> => {
   if (!isRecord(item)) return Result.fail("is not an object")
-  return ["promptString", "pickString", "command"].includes(String(item["type"]))
+  return kindNames.includes(String(item["type"]))
     ? decode(item)
-    : Result.fail("has an unknown type; use \"promptString\", \"pickString\" or \"command\"")
+    : Result.fail(`has an unknown type; use one of ${kinds.join(", ")}`)
 }
 
-const problemOf = (input: ServerInput): string | undefined => {
-  if (input.type !== "pickString") return undefined
+/** What no value could satisfy, or what the default does not. Of a default nothing is shown: it may be a secret. */
+const problemOf = (input: InputDefinition): string | undefined => {
+  switch (input.type) {
+    case "promptString":
+      return problemOfText(input)
+    case "pickString":
+      return problemOfChoice(input)
+    case "number":
+      return problemOfNumber(input)
+    default:
+      return undefined
+  }
+}
+
+type Of<Type extends InputDefinition["type"]> = Extract<InputDefinition, { readonly type: Type }>
+
+const problemOfText = ({ maxLength, minLength, pattern }: Of<"promptString">): string | undefined => {
+  if (typeof pattern === "string" && !isPattern(pattern)) return "has a pattern that is no regular expression"
+  return (minLength ?? 0) > (maxLength ?? Infinity) ? "has a min_length above its max_length" : undefined
+}
+
+const isPattern = (text: string): boolean => {
+  try {
+    return new RegExp(text, "u") !== undefined
+  } catch {
+    return false
+  }
+}
+
+const problemOfChoice = (input: Of<"pickString">): string | undefined => {
   const values = input.options.map((option) => labelled(option).value)
   if (values.length === 0) return "has no options; a pickString input needs at least one"
   if (values.includes("")) return "has an empty option"
   const chosen = input.default ?? undefined
   return chosen === undefined || values.includes(chosen) ? undefined : "has a default that is none of its options"
+}
+
+const problemOfNumber = (input: Of<"number">): string | undefined => {
+  const min = input.min ?? -Infinity
+  const max = input.max ?? Infinity
+  if (min > max) return "has a min above its max"
+  const chosen = input.default ?? undefined
+  if (chosen === undefined) return undefined
+  if (chosen < min || chosen > max) return "has a default that is not between its min and max"
+  return input.integer === true && !Number.isInteger(chosen) ? "has a default that is no whole number" : undefined
 }
