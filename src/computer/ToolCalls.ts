@@ -23,9 +23,12 @@ import type { CallRecord } from "./CallRecord.ts"
 import { Consent, type Verdict } from "./Consent.ts"
 import { Desktop } from "./Desktop.ts"
 import { authResult } from "./internal/authResult.ts"
+import { hasLimits, makeCallLimiter } from "./internal/callLimits.ts"
 import { errorText, outcomeOf, toWire } from "./internal/callResult.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
+import type { RateLimited } from "./internal/turnstile.ts"
 import type { Progress } from "./McpClient.ts"
+import type { McpError } from "./McpError.ts"
 import { McpManager } from "./McpManager.ts"
 import { ResultTransform } from "./ResultTransform.ts"
 import { type Route, ToolRegistry } from "./ToolRegistry.ts"
@@ -216,29 +219,45 @@ const makeCall = Effect.fnUntraced(
     const manager = yield* McpManager
     const transform = yield* ResultTransform
 
-    const execute = ({ request, route }: Begun & { readonly route: Route }, prepare: Prepare) =>
-      manager.withClient(route.bundleId, (client) =>
-        client.callTool(route.tool, request.params, {
-          // the protocol has no event for progress, so it is for the operator's eyes
-          onProgress: (progress) =>
-            Effect.andThen(
-              progressed(request.req_id, progress),
-              Effect.logInfo(`progress ${request.tool_name} ${describeProgress(progress)}`)
-            )
-        })).pipe(
-          Effect.flatMap((result) =>
-            transform.apply(route.entry, { result: toWire(result), tool: route.tool, args: request.params })
-          ),
-          Effect.flatMap((result) => prepare(result, route)),
-          Effect.catch((error) =>
-            Effect.as(
-              Effect.logWarning(`${request.tool_name} failed: ${error.message}`),
-              error.reason._tag === "AuthRequired" || error.reason._tag === "AuthFailed"
-                ? authResult(route.bundleId, error.reason)
-                : ToolResult.executionFailed(publicMessage(error))
-            )
+    const limiter = yield* makeCallLimiter<McpError>(manager)
+
+    /** What the server answers, transformed. */
+    const ask = ({ request, route, since }: Begun & { readonly route: Route }) => {
+      const call = (onProgress: OnProgress, connected?: Effect.Effect<void>) =>
+        manager.withClient(route.bundleId, (client) => {
+          const called = Effect.map(client.callTool(route.tool, request.params, { onProgress }), toWire)
+          return connected === undefined ? called : Effect.andThen(connected, called)
+        })
+      const transformed = (result: CallToolResult) =>
+        transform.apply(route.entry, { result, tool: route.tool, args: request.params })
+      // the protocol has no event for progress, so it is for the operator's eyes
+      const onProgress: OnProgress = (progress) =>
+        Effect.andThen(
+          progressed(request.req_id, progress),
+          Effect.logInfo(`progress ${request.tool_name} ${describeProgress(progress)}`)
+        )
+      if (!hasLimits(route.entry)) return Effect.flatMap(call(onProgress), transformed)
+      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        limiter.run({
+          route,
+          args: request.params,
+          patience: since + request.timeout * 1000 - now,
+          onProgress,
+          request: call,
+          transform: transformed
+        }))
+    }
+
+    const execute = (begun: Begun & { readonly route: Route }, prepare: Prepare) =>
+      ask(begun).pipe(
+        Effect.flatMap((result) => prepare(result, begun.route)),
+        Effect.catch((error) =>
+          Effect.as(
+            Effect.logWarning(`${begun.request.tool_name} failed: ${error.message}`),
+            failureOf(error, begun.route.bundleId)
           )
         )
+      )
 
     return (begun: Begun & { readonly route: Route }, prepare: Prepare): Effect.Effect<CallToolResult> => {
       const { request, route } = begun
@@ -267,6 +286,15 @@ const makeCall = Effect.fnUntraced(
     }
   }
 )
+
+type OnProgress = (progress: Progress) => Effect.Effect<void>
+
+const failureOf = (error: McpError | RateLimited, bundleId: string): CallToolResult => {
+  if (error._tag === "RateLimited") return ToolResult.rateLimited(error.message, error.retryAfter)
+  return error.reason._tag === "AuthRequired" || error.reason._tag === "AuthFailed"
+    ? authResult(bundleId, error.reason)
+    : ToolResult.executionFailed(publicMessage(error))
+}
 
 const describeProgress = ({ message, progress, total }: Progress): string =>
   [total === undefined ? `${progress}` : `${progress}/${total}`, message?.replace(/\s+/g, " ").slice(0, 200)]

@@ -38,6 +38,20 @@ export const refused = ({ code, message }: ErrorPayload): CallToolResult => fail
 export const executionFailed = (message: string): CallToolResult =>
   failed(`Tool execution failed: ${message}`, { error_code: 4003 })
 
+/**
+ * The call was not made because there are too many: 4003, as the protocol has no code of its own for it, with the type
+ * `RateLimited` and the seconds after which it may be tried again.
+ */
+export const rateLimited = (message: string, retryAfter: number): CallToolResult => {
+  const error = `Tool execution failed: ${message}`
+  return {
+    meta: { error_code: 4003, retry_after: retryAfter },
+    content: [{ type: "text", text: error }],
+    structuredContent: { error, error_type: "RateLimited", retry_after: retryAfter },
+    isError: true
+  }
+}
+
 /** Nobody at the Computer has allowed the call: 4005. `message` says why, and how it can be allowed. */
 export const notConfirmed = (message: string): CallToolResult => failed(message, { error_code: 4005 })
 
