@@ -12,6 +12,8 @@ export {
   startAuthorization
 } from "@modelcontextprotocol/sdk/client/auth.js"
 export { Client } from "@modelcontextprotocol/sdk/client/index.js"
+export { OAuthError } from "@modelcontextprotocol/sdk/server/auth/errors.js"
+export { checkResourceAllowed } from "@modelcontextprotocol/sdk/shared/auth-utils.js"
 export type {
   AuthorizationServerMetadata,
   OAuthClientInformationFull,
