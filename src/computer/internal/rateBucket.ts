@@ -22,7 +22,13 @@ export const makeRateBucket = ({ burst, calls, seconds }: RateLimit): RateBucket
 const dueAt = ({ due, reach }: RateBucket, now: number): number => Math.max(due, now - reach)
 
 /** How long until there is a token, in milliseconds. */
-export const waitFor = (bucket: RateBucket, now: number): number => Math.max(0, dueAt(bucket, now) - now)
+export const waitFor = (bucket: RateBucket, now: number): number => {
+  const wait = dueAt(bucket, now) - now
+  return wait < NEGLIGIBLE ? 0 : wait
+}
+
+/** Sums of fractions are not exact: what is off by less than this is on time. It does not add up. */
+const NEGLIGIBLE = 0.001
 
 /** Takes a token; only when there is nothing to wait for. */
 export const take = (bucket: RateBucket, now: number): void => {

@@ -84,7 +84,7 @@ export const makeResultCache = <E>({ clock, fork, generation }: ResultCacheOptio
   const depart = (wanted: Wanted<E>): Flight<E> => {
     const flight: Flight<E> = {
       done: Deferred.makeUnsafe(),
-      listeners: new Set(),
+      listeners: new Set([wanted]),
       generation: undefined,
       fiber: undefined
     }
@@ -117,30 +117,33 @@ export const makeResultCache = <E>({ clock, fork, generation }: ResultCacheOptio
     if (flights.get(key) === flight) flights.delete(key)
   }
 
-  const wait = (wanted: Wanted<E>, flight: Flight<E>): Effect.Effect<CallToolResult, E> =>
-    Effect.uninterruptibleMask((restore) => {
-      flight.listeners.add(wanted)
-      return Effect.onExit(restore(Deferred.await(flight.done)), (exit) => {
-        flight.listeners.delete(wanted)
-        if (Exit.isSuccess(exit) || flight.listeners.size > 0 || flight.fiber === undefined) return Effect.void
-        // before it has ended: whoever comes now gets a call of its own
-        forget(wanted.key, flight)
-        return Fiber.interrupt(flight.fiber)
-      })
-    })
+  const leave = (wanted: Wanted<E>, flight: Flight<E>): Effect.Effect<void> => {
+    flight.listeners.delete(wanted)
+    if (flight.listeners.size > 0 || flight.fiber === undefined) return Effect.void
+    // before it has ended: whoever comes now gets a call of its own
+    forget(wanted.key, flight)
+    return Fiber.interrupt(flight.fiber)
+  }
 
   return {
     get: (wanted) =>
-      Effect.flatMap(generation, (current) => {
-        const kept = store.get(wanted.key, now())
-        if (kept !== undefined && (current === undefined || isSame(kept.generation, current))) {
-          return Effect.succeed(kept.result)
-        }
-        const flight = flights.get(wanted.key)
-        const joins = flight !== undefined &&
-          (flight.generation === undefined || current === undefined || isSame(flight.generation, current))
-        return wait(wanted, joins ? flight : depart(wanted))
-      })
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(generation, (current) => {
+          const kept = store.get(wanted.key, now())
+          if (kept !== undefined && (current === undefined || isSame(kept.generation, current))) {
+            return Effect.succeed(kept.result)
+          }
+          const under = flights.get(wanted.key)
+          const joins = under !== undefined &&
+            (under.generation === undefined || current === undefined || isSame(under.generation, current))
+          const flight = joins ? under : depart(wanted)
+          flight.listeners.add(wanted)
+          return Effect.onExit(
+            restore(Deferred.await(flight.done)),
+            (exit) => Exit.isSuccess(exit) ? Effect.void : leave(wanted, flight)
+          )
+        })
+      )
   }
 }
 

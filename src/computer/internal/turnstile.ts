@@ -71,21 +71,17 @@ export const makeTurnstile = (
   /** Lets in whoever can, and sets the alarm for who is next. */
   const turn = (): void => {
     const time = now()
-    const closed = new Set<Gate>()
     const through: Array<Ticket> = []
     let next = Infinity
     for (const ticket of queue) {
-      if (ticket.gates.some((gate) => closed.has(gate))) continue
-      const waits = ticket.gates.map((gate) => waitAt(gate, time))
-      const longest = Math.max(...waits)
-      if (longest === 0) {
-        admit(ticket, time)
-        queue.delete(ticket)
-        through.push(ticket)
+      const wait = Math.max(...ticket.gates.map((gate) => waitAt(gate, time)))
+      if (wait > 0) {
+        next = Math.min(next, wait)
         continue
       }
-      ticket.gates.forEach((gate, index) => waits[index] !== 0 && closed.add(gate))
-      next = Math.min(next, longest)
+      admit(ticket, time)
+      queue.delete(ticket)
+      through.push(ticket)
     }
     wakeAfter(next, time)
     // last: what is resumed runs at once, and may come back here
