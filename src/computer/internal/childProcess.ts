@@ -4,14 +4,16 @@
  * Each child leads its own process group, and the whole group is ended with it: a server behind `npx` or `sh -c` is
  * several processes. A process that leaves its group on purpose (a daemon) is not followed.
  *
- * Windows has no process groups: only the direct child is ended there, there is no guard, and a command that is a
- * `.cmd` shim (`npx`) must be named as `cmd /c npx …`.
+ * Windows has no process groups, and no guard here: a child is ended with its descendants by `taskkill`, but what has lost
+ * its parent is not found. Commands are looked up as its users expect, so that `npx` is `npx.cmd`.
  */
+import * as Result from "effect/Result"
 import { type ChildProcess, spawn } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { stat } from "node:fs/promises"
 import type { Readable, Writable } from "node:stream"
 import type { LineRing } from "./lineRing.ts"
+import { type Invocation, invocationOf, killTree, mergeEnvironment } from "./windowsCommand.ts"
 
 const onWindows = process.platform === "win32"
 
@@ -85,7 +87,7 @@ export const childEnvironment = (given: Readonly<Record<string, string>> = {}): 
     // exported shell functions are code, not settings
     if (value !== undefined && !value.startsWith("()")) env[name] = value
   }
-  return { ...env, ...given }
+  return onWindows ? mergeEnvironment(env, given) : { ...env, ...given }
 }
 
 // =============================================================================
@@ -94,11 +96,20 @@ export const childEnvironment = (given: Readonly<Record<string, string>> = {}): 
 
 const signalGroup = (leader: ChildProcess, signal: NodeJS.Signals): void => {
   try {
-    if (onWindows) leader.kill(signal)
+    if (onWindows) endTree(leader)
     else if (leader.pid !== undefined) process.kill(-leader.pid, signal)
   } catch {
     // nobody left to be signalled
   }
+}
+
+/** There are no signals to be caught on Windows: whatever it is asked with, the tree is ended at once. */
+const endTree = (leader: ChildProcess): void => {
+  if (leader.pid === undefined || leader.exitCode !== null) return
+  const { args, file } = killTree(leader.pid, process.env)
+  const ending = spawn(file, args, { stdio: "ignore", windowsHide: true })
+  ending.once("error", () => leader.kill())
+  ending.unref()
 }
 
 /** In a container whose first process reaps nobody, the dead stay listed for ever: they do not count. */
@@ -262,11 +273,29 @@ const describeSpawnError = (error: unknown): SpawnError => {
   }
 }
 
-const launch = (options: ChildOptions): ChildProcess => {
+/** What to start. @throws SpawnError */
+const invocation = ({ args, command, cwd = process.cwd(), env }: ChildOptions): Invocation => {
+  if (!onWindows) return { file: command, args, verbatim: false }
+  const found = invocationOf({ command, args, env, cwd, fileExists: isFile })
+  if (Result.isFailure(found)) throw new SpawnError(found.failure)
+  return found.success
+}
+
+const isFile = (path: string): boolean => {
   try {
-    return spawn(options.command, [...options.args], {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+const launch = (options: ChildOptions): ChildProcess => {
+  const { args, file, verbatim } = invocation(options)
+  try {
+    return spawn(file, args, {
       env: { ...options.env },
       cwd: options.cwd,
+      windowsVerbatimArguments: verbatim,
       stdio: ["pipe", "pipe", "pipe"],
       detached: !onWindows,
       windowsHide: true
