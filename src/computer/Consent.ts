@@ -242,24 +242,35 @@ const questionOf = (
 
 /** What follows from a reply; from none when there was nobody to ask. */
 const verdictOf = (call: PendingCall, reply: Reply<Answer> | undefined): Verdict => {
-  const no = (by: string, message: string): Verdict => ({ _tag: "Refused", by, message })
-  const what = `The call of ${nameOf(call)} needs confirmation, but`
-  if (reply === undefined) return no("nobody", `${what} there is nobody to ask at this Computer. ${howTo(call)}`)
-  switch (reply._tag) {
+  switch (reply?._tag) {
+    case undefined:
+      return notConfirmed("nobody", call, `there is nobody to ask at this Computer. ${howTo(call)}`)
     case "TimedOut":
-      return no("timeout", `${what} the confirmation timed out.`)
+      return notConfirmed("timeout", call, "the confirmation timed out.")
     case "Failed":
-      return no("failure", `${what} the confirmation failed: ${reply.why}`)
+      return notConfirmed("failure", call, `the confirmation failed: ${reply.why}`)
+    case "Answered":
+      return decided("person", call, reply.answer)
+    case "Settled":
+      return decided("remembered", call, reply.answer)
   }
-  const by = reply._tag === "Answered" ? "person" : "remembered"
-  switch (reply.answer) {
+}
+
+const notConfirmed = (by: string, call: PendingCall, why: string): Verdict => ({
+  _tag: "Refused",
+  by,
+  message: `The call of ${nameOf(call)} needs confirmation, but ${why}`
+})
+
+const decided = (by: string, call: PendingCall, answer: Answer): Verdict => {
+  switch (answer) {
     case "once":
     case "always":
       return { _tag: "Allowed", by }
     case "refuse":
-      return no(by, `The call of ${nameOf(call)} was refused by the person at the Computer.`)
+      return { _tag: "Refused", by, message: `The call of ${nameOf(call)} was refused by the person at the Computer.` }
     case "never":
-      return no(by, `Calls of ${nameOf(call)} are refused by the person at the Computer.`)
+      return { _tag: "Refused", by, message: `Calls of ${nameOf(call)} are refused by the person at the Computer.` }
   }
 }
 

@@ -7,7 +7,10 @@ import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import type { Mode } from "../../computer/Consent.ts"
 import * as Revision from "../../protocol/Revision.ts"
+
+const MODES: ReadonlyArray<Mode> = ["ask", "read-only", "all"]
 
 /** The environment variable that stands in for a flag, for error messages. */
 export const environmentOf: Readonly<Record<string, string>> = {
@@ -135,4 +138,14 @@ export const config: Flag.Flag<string> = Flag.String("config").pipe(
   Flag.withMetavar("<file>"),
   Flag.withDescription("The MCP servers to host: an mcp.json with \"mcpServers\" or \"servers\" [env SMCP_CONFIG]"),
   Flag.withFallbackConfig(Config.String("SMCP_CONFIG"))
+)
+
+/** Which tool calls run. */
+export const approve: Flag.Flag<Option.Option<Mode>> = Flag.Literals("approve", MODES).pipe(
+  Flag.withDescription(
+    "Which tool calls run whose \"auto_apply\" is not true in the config: those that you confirm (ask), those of tools " +
+      "that their servers declare to be read-only, or all [env SMCP_APPROVE, default ask at a terminal, else read-only]"
+  ),
+  Flag.withFallbackConfig(Config.Literals(MODES, "SMCP_APPROVE")),
+  Flag.optional
 )

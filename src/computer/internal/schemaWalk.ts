@@ -35,8 +35,7 @@ const atKey = (schema: JsonSchema, key: string): ReadonlyArray<unknown> => {
 }
 
 const atIndex = ({ items, prefixItems }: JsonSchema, index: number): ReadonlyArray<unknown> => {
-  const positional = [prefixItems, items].find((list) => Array.isArray(list)) as ReadonlyArray<unknown> | undefined
-  return [positional?.[index], items]
+  return [[prefixItems, items].find(isList)?.[index], items]
 }
 
 /** Adds what the schemas refer to and are made of. */
@@ -47,11 +46,13 @@ const expand = (root: JsonSchema, candidates: ReadonlyArray<unknown>): ReadonlyA
     if (!isRecord(next) || found.has(next) || found.size >= MOST) continue
     found.add(next)
     const { allOf, anyOf, oneOf } = next
-    for (const part of [allOf, anyOf, oneOf]) if (Array.isArray(part)) open.push(...part)
+    for (const parts of [allOf, anyOf, oneOf]) if (isList(parts)) open.push(...parts)
     open.push(next["then"], next["else"], target(root, next["$ref"]))
   }
   return [...found]
 }
+
+const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
 
 /** What a reference inside of the document is to. */
 const target = (root: JsonSchema, reference: unknown): unknown => {
