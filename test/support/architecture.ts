@@ -59,7 +59,16 @@ export const packageRules: ReadonlyArray<PackageRule> = [
     from: /^src\/computer\/internal\/http\w+\.ts$/,
     why: "HTTP requests are made by src/computer/internal/http*.ts"
   },
-  { specifier: /^jsonc-parser$/, from: /^src\/computer\//, why: "it is for the Computer's configuration files" },
+  {
+    specifier: /^jsonc-parser$/,
+    from: /^src\/(computer\/|cli\/console\/internal\/jsonArgument\.ts$)/,
+    why: "it is for the Computer's configuration files and what is typed into its console"
+  },
+  {
+    specifier: /^@napi-rs\/keyring$/,
+    from: /^src\/computer\/internal\/keyring\.ts$/,
+    why: "src/computer/internal/keyring.ts is the only door to the operating system's keychain"
+  },
   {
     specifier: /^@effect\/platform-node\/(?!Undici)[A-Z]\w*$/,
     from: /^src\/(computer|cli)\//,

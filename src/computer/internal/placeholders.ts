@@ -1,81 +1,176 @@
 /**
- * Placeholders in the parameters of a server: `${input:id}`, `${env:NAME}`, `${NAME}`, `${NAME:-default}`,
- * `${userHome}` and `${pathSeparator}`. Configurations are kept raw; they are rendered at each start.
+ * How placeholders are written in the values of a configuration. Every program has its own grammar; what is none in that of
+ * the file stands for itself.
+ *
+ * | dialect                 | placeholders                                                                              |
+ * | ----------------------- | ----------------------------------------------------------------------------------------- |
+ * | `a2c`, `claude-code`    | `${input:id}`, `${env:NAME}`, `${NAME}`, the two latter with `:-default`, and the constants |
+ * | `vscode`, `cursor`      | `${input:id}`, `${env:NAME}` and the constants                                            |
+ * | `gemini`                | `$NAME`, `${NAME}`, `${NAME:-default}`                                                    |
+ * | `opencode`              | `{env:NAME}`                                                                              |
+ * | `claude-desktop`        | none                                                                                      |
+ *
+ * The constants are `${userHome}`, `${workspaceFolder}`, `${workspaceFolderBasename}`, `${pathSeparator}` and `${/}`.
+ * Where placeholders begin with `${`, `$${` stands for a literal `${`.
  */
-import * as Result from "effect/Result"
-import { homedir } from "node:os"
-import { sep } from "node:path"
-import { isRecord } from "../../protocol/Json.ts"
+import type { Dialect } from "../ServerEntry.ts"
 
-/** Where `${env:NAME}` looks. */
-export type Environment = Readonly<Record<string, string | undefined>>
+/** What is known without being told. */
+export type ConstantName = "userHome" | "workspaceFolder" | "workspaceFolderBasename" | "pathSeparator"
 
-/** `$${` stands for a literal `${`. */
-const pattern = /\$(\$\{)|\$\{([^{}]*)\}/g
-
-const hidden = "***"
-
-/**
- * A copy of `value` with every placeholder in its strings replaced. Fails with one line that names what has no value
- * and where it stands; the values themselves are never in it.
- */
-export const render = <A>(value: A, environment: Environment): Result.Result<A, string> => {
-  const unresolved: Array<string> = []
-  const walk = (part: unknown, path: string): unknown => {
-    if (typeof part === "string") {
-      return part.replace(pattern, (whole: string, escaped: string | undefined, body: string | undefined) => {
-        if (escaped !== undefined || body === undefined) return "${"
-        const found = lookUp(body, environment)
-        if (found === undefined) unresolved.push(`${whole} in ${path}`)
-        return found ?? whole
-      })
-    }
-    if (Array.isArray(part)) return part.map((item, index) => walk(item, `${path}[${index}]`))
-    if (!isRecord(part)) return part
-    return Object.fromEntries(
-      Object.entries(part).map(([key, item]) => [key, walk(item, path === "" ? key : `${path}.${key}`)])
-    )
+/** `text` is how it may be shown: as it is written, without its default. */
+export type Placeholder =
+  | { readonly _tag: "Input"; readonly text: string; readonly id: string }
+  | {
+    readonly _tag: "Variable"
+    readonly text: string
+    readonly name: string
+    /** What stands for a variable that is not set or empty; may hold placeholders itself. */
+    readonly fallback: ReadonlyArray<Segment> | undefined
   }
-  const rendered = walk(value, "") as A
-  return unresolved.length === 0
-    ? Result.succeed(rendered)
-    : Result.fail(`Nothing to put in place of ${unresolved.join(", ")}. ${remedy(unresolved)}`)
-}
+  | { readonly _tag: "Constant"; readonly text: string; readonly name: ConstantName }
+  /** One of another program, such as `${command:id}`, or one that is nested too deeply. */
+  | { readonly _tag: "Unsupported"; readonly text: string }
 
-/** `env:NAME` or `NAME`, with or without a default for when it is not set. */
-const variable = /^(?:env:(.+?)|([A-Za-z_]\w*))(?::-(.*))?$/s
+/** A literal text or a placeholder. */
+export type Segment = string | Placeholder
 
-/** Shell syntax such as `${1}` or `${#list}` only looks like a placeholder. */
-const isPlaceholder = (body: string): boolean => variable.test(body) || /^[A-Za-z]+:/.test(body)
+/** How deeply defaults may be nested. */
+export const MAX_DEPTH = 10
 
-const lookUp = (body: string, environment: Environment): string | undefined => {
-  if (body === "userHome") return homedir()
-  if (body === "pathSeparator") return sep
-  if (!isPlaceholder(body)) return `\${${body}}`
-  const [, named, bare, fallback] = variable.exec(body) ?? []
-  const name = named ?? bare ?? ""
-  const value = Object.hasOwn(environment, name) ? environment[name] : undefined
-  return value === undefined || value === "" ? fallback ?? value : value
-}
-
-const remedy = (unresolved: ReadonlyArray<string>): string =>
-  unresolved.some((text) => text.startsWith("${input:"))
-    ? "Inputs are not asked for in this version: use ${env:NAME} and set that environment variable."
-    : "Set the environment variable before the start, or write $${ for a literal ${."
+/** Takes a text apart. */
+export const parse = (text: string, dialect: Dialect = "a2c"): ReadonlyArray<Segment> => parseAt(text, dialect, 0)
 
 /**
  * The text with everything hidden but its placeholders, whose defaults are hidden too: what may be shown of a value
  * that can be a secret.
  */
-export const mask = (text: string): string => {
-  let masked = ""
+export const mask = (text: string, dialect: Dialect = "a2c"): string =>
+  parse(text, dialect).map((segment) => typeof segment === "string" ? HIDDEN : segment.text).join("")
+
+// -----------------------------------------------------------------------------
+// Internal
+// -----------------------------------------------------------------------------
+
+const HIDDEN = "***"
+
+const parseAt = (text: string, dialect: Dialect, depth: number): ReadonlyArray<Segment> => {
+  switch (dialect) {
+    case "claude-desktop":
+      return text === "" ? [] : [text]
+    case "opencode":
+      return split(
+        text,
+        /\{(?:env:([^{}]+)|file:[^{}]+)\}/g,
+        ([whole, name]) => name === undefined ? unsupported(whole) : variable(name, whole, undefined)
+      )
+    default:
+      return braced(text, dialect, depth)
+  }
+}
+
+const unsupported = (text: string): Placeholder => ({ _tag: "Unsupported", text })
+
+const variable = (name: string, text: string, fallback: ReadonlyArray<Segment> | undefined): Placeholder => ({
+  _tag: "Variable",
+  name,
+  text,
+  fallback
+})
+
+/** Joins literal texts that stand beside each other, so that a literal text is never two segments. */
+const append = (segments: Array<Segment>, segment: Segment): void => {
+  const last = segments.at(-1)
+  if (segment === "") return
+  if (typeof segment === "string" && typeof last === "string") segments[segments.length - 1] = last + segment
+  else segments.push(segment)
+}
+
+const split = (
+  text: string,
+  pattern: RegExp,
+  toPlaceholder: (match: RegExpMatchArray) => Placeholder
+): ReadonlyArray<Segment> => {
+  const segments: Array<Segment> = []
   let end = 0
   for (const match of text.matchAll(pattern)) {
-    const body = match[2]
-    if (body === undefined || !isPlaceholder(body)) continue
-    if (match.index > end) masked += hidden
-    masked += `\${${body.replace(/:-.*$/s, `:-${hidden}`)}}`
+    append(segments, text.slice(end, match.index))
+    append(segments, toPlaceholder(match))
     end = match.index + match[0].length
   }
-  return end < text.length ? masked + hidden : masked
+  append(segments, text.slice(end))
+  return segments
+}
+
+/** An escape, the beginning of a placeholder in braces, or a name without any. */
+const opening = /\$(?:\$\{|\{|([A-Za-z_]\w*))/g
+
+const braced = (text: string, dialect: Dialect, depth: number): ReadonlyArray<Segment> => {
+  const segments: Array<Segment> = []
+  let end = 0
+  const scan = new RegExp(opening)
+  for (let match = scan.exec(text); match !== null; match = scan.exec(text)) {
+    append(segments, text.slice(end, match.index))
+    const [whole, name] = match
+    end = match.index + whole.length
+    if (whole === "$${") append(segments, "${")
+    else if (name !== undefined) append(segments, dialect === "gemini" ? variable(name, whole, undefined) : whole)
+    else {
+      const close = closingBrace(text, end)
+      const placeholder = close === -1 ? undefined : read(text.slice(end, close), dialect, depth)
+      if (placeholder === undefined) append(segments, "${")
+      else {
+        append(segments, placeholder)
+        end = close + 1
+      }
+    }
+    scan.lastIndex = end
+  }
+  append(segments, text.slice(end))
+  return segments
+}
+
+/** Where the brace is closed that was opened before `start`; -1 when it is not. */
+const closingBrace = (text: string, start: number): number => {
+  let open = 1
+  for (let index = start; index < text.length; index++) {
+    if (text[index] === "{") open += 1
+    else if (text[index] === "}" && --open === 0) return index
+  }
+  return -1
+}
+
+const constants: ReadonlyMap<string, ConstantName> = new Map([
+  ["userHome", "userHome"],
+  ["workspaceFolder", "workspaceFolder"],
+  ["workspaceFolderBasename", "workspaceFolderBasename"],
+  ["pathSeparator", "pathSeparator"],
+  ["/", "pathSeparator"]
+])
+
+const bareVariable = /^([A-Za-z_]\w*)(?::-(.*))?$/s
+const namedVariable = /^env:([^{}]+?)(?::-(.*))?$/s
+/** Of other programs. What has no such prefix only looks like a placeholder: `${1}`, `${#list}`. */
+const prefixed = /^[A-Za-z]+:[^{}]*$/
+
+/** The placeholder with this between its braces, or undefined when there is none. */
+const read = (body: string, dialect: Dialect, depth: number): Placeholder | undefined => {
+  const withDefault = (match: RegExpExecArray, prefix: string): Placeholder => {
+    const [, name = "", fallback] = match
+    if (fallback === undefined) return variable(name, `\${${prefix}${name}}`, undefined)
+    const text = `\${${prefix}${name}:-${HIDDEN}}`
+    return depth === MAX_DEPTH
+      ? unsupported(text)
+      : variable(name, text, parseAt(fallback, dialect, depth + 1))
+  }
+  const bare = bareVariable.exec(body)
+  if (dialect === "gemini") return bare === null ? undefined : withDefault(bare, "")
+  const constant = constants.get(body)
+  if (constant !== undefined) return { _tag: "Constant", text: `\${${body}}`, name: constant }
+  const named = namedVariable.exec(body)
+  if (named !== null) return withDefault(named, "env:")
+  const id = /^input:([^{}]+)$/.exec(body)?.[1]
+  if (id !== undefined) return { _tag: "Input", text: `\${${body}}`, id }
+  if (bare !== null) return dialect === "vscode" || dialect === "cursor" ? undefined : withDefault(bare, "")
+  return prefixed.test(body) ? unsupported(`\${${body}}`) : undefined
 }

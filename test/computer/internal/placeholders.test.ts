@@ -1,37 +1,81 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
-import { homedir } from "node:os"
-import { mask, render } from "../../../src/computer/internal/placeholders.ts"
+import { mask, parse, type Segment } from "../../../src/computer/internal/placeholders.ts"
+import type { Dialect } from "../../../src/computer/ServerEntry.ts"
 
-const environment = { TOKEN: "t0ken", EMPTY: "", "ProgramFiles(x86)": "C:\\P" }
+/** A parsed text in short: literals as they are, placeholders in brackets with their kind, name and default. */
+const shape = (segments: ReadonlyArray<Segment>): ReadonlyArray<string> =>
+  segments.map((segment) => {
+    if (typeof segment === "string") return segment
+    switch (segment._tag) {
+      case "Input":
+        return `<input ${segment.id}>`
+      case "Constant":
+        return `<constant ${segment.name}>`
+      case "Unsupported":
+        return `<unsupported ${segment.text}>`
+      case "Variable": {
+        const { fallback } = segment
+        return `<variable ${segment.name}${fallback === undefined ? "" : `:-${shape(fallback).join("")}`}>`
+      }
+    }
+  })
 
-/** A text, and what it becomes. */
-const rendered: ReadonlyArray<readonly [text: string, expected: string]> = [
-  ["plain", "plain"],
-  ["${env:TOKEN}", "t0ken"],
-  ["Bearer ${TOKEN}!", "Bearer t0ken!"],
-  ["${env:ProgramFiles(x86)}", "C:\\P"],
-  ["${EMPTY}", ""],
-  ["${EMPTY:-x}", "x"],
-  ["${NOPE:-a:-b}", "a:-b"],
-  ["${env:NOPE:-d}", "d"],
-  ["${NOPE:-}", ""],
-  ["${TOKEN:-x}", "t0ken"],
-  ["${userHome}/x", `${homedir()}/x`],
-  ["$${TOKEN}", "${TOKEN}"],
-  ["${1} ${#list} ${} $HOME $(x)", "${1} ${#list} ${} $HOME $(x)"]
-]
+const nested = (depth: number): string => depth === 0 ? "x" : `\${A:-${nested(depth - 1)}}`
 
-/** A text, and the placeholder in it that has no value. */
-const unresolved: ReadonlyArray<readonly [text: string, named: string]> = [
-  ["${input:token}", "${input:token}"],
-  ["a ${input:token} b", "${input:token}"],
-  ["${env:NOPE}", "${env:NOPE}"],
-  ["${NOPE}", "${NOPE}"],
-  ["${workspaceFolder}/x", "${workspaceFolder}"],
-  ["${command:pick}", "${command:pick}"],
-  ["${__proto__}", "${__proto__}"],
-  ["${constructor}", "${constructor}"]
+/** A text, and what it is made of in a dialect. */
+const parsed: ReadonlyArray<readonly [dialect: Dialect, text: string, ...expected: ReadonlyArray<string>]> = [
+  ["a2c", ""],
+  ["a2c", "plain", "plain"],
+  ["a2c", "${input:token}", "<input token>"],
+  ["a2c", "${input:plugin@market:token}", "<input plugin@market:token>"],
+  ["a2c", "Bearer ${input:token}!", "Bearer ", "<input token>", "!"],
+  ["a2c", "${env:TOKEN}${B}", "<variable TOKEN>", "<variable B>"],
+  ["a2c", "${env:ProgramFiles(x86)}", "<variable ProgramFiles(x86)>"],
+  ["a2c", "${NOPE:-a:-b}", "<variable NOPE:-a:-b>"],
+  ["a2c", "${env:NOPE:-}", "<variable NOPE:->"],
+  ["a2c", "${A:-${B:-${input:c}}}/x", "<variable A:-<variable B:-<input c>>>", "/x"],
+  ["a2c", "${A:-{\"b\":{}}}", "<variable A:-{\"b\":{}}>"],
+  [
+    "a2c",
+    "${userHome}${pathSeparator}${/}",
+    ...["userHome", "pathSeparator", "pathSeparator"].map((c) => `<constant ${c}>`)
+  ],
+  [
+    "a2c",
+    "${workspaceFolder} ${workspaceFolderBasename}",
+    "<constant workspaceFolder>",
+    " ",
+    "<constant workspaceFolderBasename>"
+  ],
+  ["a2c", "$${TOKEN}", "${TOKEN}"],
+  ["a2c", "$${${TOKEN}}", "${", "<variable TOKEN>", "}"],
+  ["a2c", "$$${TOKEN}", "$${TOKEN}"],
+  [
+    "a2c",
+    "${1} ${#list} ${} $HOME $(x) ${a{b} ${s3 cret} ${open",
+    "${1} ${#list} ${} $HOME $(x) ${a{b} ${s3 cret} ${open"
+  ],
+  ["a2c", "${command:pick} ${config:a.b}", "<unsupported ${command:pick}>", " ", "<unsupported ${config:a.b}>"],
+  ["a2c", "{env:X}", "{env:X}"],
+  ["claude-code", "${A} ${A:-b} ${env:C}", "<variable A>", " ", "<variable A:-b>", " ", "<variable C>"],
+  ["vscode", "${NAME} ${env:X} ${input:i}", "${NAME} ", "<variable X>", " ", "<input i>"],
+  ["vscode", "sh -c 'echo ${NAME:-x} $${y}'", "sh -c 'echo ${NAME:-x} ${y}'"],
+  ["cursor", "${workspaceFolder}/${NAME}", "<constant workspaceFolder>", "/${NAME}"],
+  [
+    "gemini",
+    "$A/${B}/${C:-d}/$1/$/${input:x}",
+    "<variable A>",
+    "/",
+    "<variable B>",
+    "/",
+    "<variable C:-d>",
+    "/$1/$/${input:x}"
+  ],
+  ["gemini", "$${A}", "${A}"],
+  ["opencode", "Bearer {env:X}", "Bearer ", "<variable X>"],
+  ["opencode", "${X} {env:} {file:~/t}", "${X} {env:} ", "<unsupported {file:~/t}>"],
+  ["claude-desktop", "${A} $B {env:C} $${d}", "${A} $B {env:C} $${d}"],
+  ["a2c", nested(11), `<variable A:-${"<variable A:-".repeat(9)}<unsupported \${A:-***}>${">".repeat(10)}`]
 ]
 
 /** A value, and what may be shown of it. */
@@ -42,38 +86,24 @@ const masked: ReadonlyArray<readonly [value: string, shown: string]> = [
   ["${env:A}${B}", "${env:A}${B}"],
   ["Bearer ${input:token}", "***${input:token}"],
   ["${A:-s3cret}x", "${A:-***}***"],
+  ["${A:-${input:token}}", "${A:-***}"],
   ["$${s3cret}", "***"],
   ["${s3 cret}", "***"]
 ]
 
 describe("placeholders", () => {
-  it.each(rendered)("renders %j as %j", (text, expected) => {
-    assert.deepStrictEqual(render({ a: [text, 1, null] }, environment), Result.succeed({ a: [expected, 1, null] }))
-  })
-
-  it.each(unresolved)("refuses %j, naming %j and its place", (text, named) => {
-    const result = render({ env: { KEY: text }, args: ["${TOKEN}"] }, environment)
-    assert.isTrue(Result.isFailure(result))
-    if (Result.isFailure(result)) {
-      assert.include(result.failure, `${named} in env.KEY`)
-      assert.notInclude(result.failure, "t0ken")
-      assert.notInclude(result.failure, "\n")
+  it.each(parsed.map(([dialect, text, ...expected]) => ({ dialect, text, expected })))(
+    "$dialect takes $text apart",
+    ({ dialect, expected, text }) => {
+      assert.deepStrictEqual(shape(parse(text, dialect)), expected)
     }
-  })
-
-  it("names everything that has no value at once", () => {
-    const result = render({ args: ["${A}", "${input:b}"] }, environment)
-    assert.match(
-      Result.isFailure(result) ? result.failure : "",
-      /\$\{A\} in args\[0\], \$\{input:b\} in args\[1\]\. Inputs/
-    )
-  })
-
-  it("does not render what comes out of a variable", () => {
-    assert.deepStrictEqual(render(["${A}"], { A: "${B}", B: "x" }), Result.succeed(["${B}"]))
-  })
+  )
 
   it.each(masked)("shows %j as %j", (value, shown) => {
     assert.strictEqual(mask(value), shown)
+  })
+
+  it("hides what is literal in the dialect of its file", () => {
+    assert.strictEqual(mask("${input:token}", "claude-desktop"), "***")
   })
 })
