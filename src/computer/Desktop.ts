@@ -179,7 +179,14 @@ const makeAttendance = Effect.fnUntraced(function*({ changed, revision, servers 
     }))
   })
   return (states: ReadonlyArray<ServerStatus>): Effect.Effect<void> =>
-    lock.withPermit(Effect.forEach(states, attend, { discard: true }))
+    lock.withPermit(Effect.suspend(() => {
+      const present = new Set(states.map(({ entry }) => entry.bundleId))
+      const removed = [...servers.keys()].filter((bundleId) => !present.has(bundleId))
+      return Effect.andThen(
+        Effect.forEach(removed, leave, { discard: true }),
+        Effect.forEach(states, attend, { discard: true })
+      )
+    }))
 })
 
 const fingerprintOf = (servers: ReadonlyMap<string, WindowServer>): string =>

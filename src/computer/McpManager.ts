@@ -1,28 +1,26 @@
 /**
  * The MCP servers of a Computer: starts them, watches them, ends them.
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { availableParallelism } from "node:os"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
-import * as Background from "../transport/Background.ts"
 import { Inputs } from "./Inputs.ts"
-import { makePaced, type Paced } from "./internal/paced.ts"
-import { makeStartGate, type StartGate } from "./internal/startGate.ts"
+import { claim } from "./internal/serverClaim.ts"
+import { type HealthOptions, ping } from "./internal/serverConnection.ts"
+import { notRunning } from "./internal/serverLoss.ts"
+import { type Shared, Supervised, surroundings } from "./internal/serverSupervisor.ts"
+import { makeStartGate } from "./internal/startGate.ts"
+import { makeToolCache, noToolCache } from "./internal/toolCache.ts"
 import type * as McpClient from "./McpClient.ts"
 import { McpConnector } from "./McpConnector.ts"
-import { Closed, McpError } from "./McpError.ts"
+import type { McpError } from "./McpError.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
 // -----------------------------------------------------------------------------
@@ -81,6 +79,8 @@ export interface ServerStatus {
   readonly state: ServerState
 }
 
+export type { HealthOptions }
+
 /** The outcome of one health check. */
 export interface Health {
   /** In milliseconds since 1970. */
@@ -121,12 +121,36 @@ export type Resolved =
   | { readonly _tag: "Ambiguous"; readonly candidates: ReadonlyArray<ServerEntry> }
   | { readonly _tag: "Unknown"; readonly known: ReadonlyArray<string> }
 
+/** When a server that was lost, or did not start, is tried again. */
+export interface ReconnectOptions {
+  /** How often in a row. A server that was well for 30 seconds, or answered a health check, starts counting anew. Default: 5. */
+  readonly tries?: number | undefined
+  /** The delay before the first try; it doubles with each. Default: 1 second. */
+  readonly delay?: Duration.Input | undefined
+  /** The longest delay. Default: 30 seconds. */
+  readonly maxDelay?: Duration.Input | undefined
+  /** Whether delays differ by up to 20 %, so that many servers are not tried at one moment. Default: true. */
+  readonly jitter?: boolean | undefined
+}
+
 /** Options of {@link layer}. */
 export interface McpManagerOptions {
   /** The servers, as `ConfigFile` reads them. */
   readonly servers: ReadonlyArray<ServerEntry>
   /** How many servers start at a time; one that takes longer than 5 seconds no longer counts. Default: the number of cores, at least 2. */
   readonly concurrency?: number | undefined
+  /** When servers that were lost are tried again; `false` for never. */
+  readonly reconnect?: ReconnectOptions | false | undefined
+  /**
+   * How servers that run are asked (`ping`) whether they are well: when they were silent for the interval, and never while
+   * they have something to do. One that does not answer is connected to anew. `false` for not at all.
+   */
+  readonly health?: HealthOptions | false | undefined
+  /**
+   * A directory for the tools of lazy servers, so that they can be listed after a start of the Computer without starting
+   * the servers. Default: none; each is started once, then.
+   */
+  readonly toolCache?: string | undefined
 }
 
 // -----------------------------------------------------------------------------
@@ -142,34 +166,40 @@ export class McpManager extends Context.Service<McpManager, {
   /** Waits until no server is starting any more. */
   readonly ready: Effect.Effect<void>
   /**
-   * Starts a server that is not running, from its raw configuration, and waits for the outcome. A server that runs or
-   * starts is left alone. Fails with `McpServerNotFound`.
+   * Starts a server that is not running, from its raw configuration, and waits for the outcome: `Waiting` when it failed
+   * but is tried again. A server that runs or starts is left alone. Fails with `McpServerNotFound`.
    */
   readonly start: (bundleId: string) => Effect.Effect<ServerState, SmcpError.SmcpError>
   /** Ends a server and waits until it is gone. Fails with `McpServerNotFound`. */
   readonly stop: (bundleId: string) => Effect.Effect<void, SmcpError.SmcpError>
-  /** Ends a server and starts it anew from its current configuration, whatever became of it before. Waits for the outcome. */
+  /**
+   * Ends a server and starts it anew from its current configuration, whatever became of it before. Waits for the outcome.
+   * A configuration that cannot be rendered leaves the running server as it is: `Ready` and `outdated`.
+   */
   readonly restart: (bundleId: string) => Effect.Effect<ServerState, SmcpError.SmcpError>
   /**
    * Adds a server, or takes another configuration for the one with this bundle id: it is restarted when it runs and
-   * something changed that it would see. Does not wait for it.
+   * something changed that it would see. It keeps its place in the order. Does not wait for it.
    */
   readonly put: (entry: ServerEntry) => Effect.Effect<void>
   /** Ends a server and forgets it. Fails with `McpServerNotFound`. */
   readonly remove: (bundleId: string) => Effect.Effect<void, SmcpError.SmcpError>
-  /** Makes these the servers: adds, changes and removes what differs, and leaves the others alone. */
+  /** Makes these the servers, in this order: adds, changes and removes what differs, and leaves the others alone. */
   readonly reconcile: (servers: ReadonlyArray<ServerEntry>) => Effect.Effect<void>
   /** Switches a server on (and starts it) or off (and ends it). Fails with `McpServerNotFound`. */
   readonly setEnabled: (bundleId: string, enabled: boolean) => Effect.Effect<void, SmcpError.SmcpError>
   /** Which server is meant by a bundle id, a display name or the key of its entry. */
   readonly resolve: (nameOrBundleId: string) => Effect.Effect<Resolved>
+  /** Asks a server now whether it is well; `undefined` when it does not run. Fails with `McpServerNotFound`. */
+  readonly check: (bundleId: string) => Effect.Effect<Health | undefined, SmcpError.SmcpError>
   /** What is known of a server. Fails with `McpServerNotFound`. */
   readonly inspect: (bundleId: string) => Effect.Effect<Inspection, SmcpError.SmcpError>
   /** The last lines that a server wrote to stderr, also when it is gone. Fails with `McpServerNotFound`. */
   readonly logs: (bundleId: string) => Effect.Effect<ReadonlyArray<string>, SmcpError.SmcpError>
   /**
-   * Uses the connection to a server, starting one that is idle. As long as it is used the server counts as busy. Fails with
-   * `Closed` when the server does not run.
+   * Uses the connection to a server, starting one that is idle and waiting for one that starts; for one that was lost at
+   * most 10 seconds. As long as it is used the server counts as busy. Nothing is ever done twice: what fails when the
+   * connection is lost stays failed. Fails with `Closed`, or with `AuthRequired` when the server wants a login first.
    */
   readonly withClient: <A, E, R>(
     bundleId: string,
@@ -178,159 +208,181 @@ export class McpManager extends Context.Service<McpManager, {
 }>()("a2c-smcp/computer/McpManager") {}
 
 /**
- * Starts all servers that are not disabled, in the background: building the layer waits for none of them. A server that
- * fails stays `Failed`, with the reason, until somebody starts it again; it never keeps the others from starting.
+ * Starts all servers that are neither disabled nor lazy, in the background: building the layer waits for none of them. A
+ * server that fails is tried again for a while and then stays `Failed`, with the reason, until somebody starts it again; it
+ * never keeps the others from starting.
  */
 export const layer = (options: McpManagerOptions): Layer.Layer<McpManager, never, Inputs | McpConnector> =>
   Layer.effect(McpManager, make(options))
 
-const make = Effect.fnUntraced(
-  function*(
-    options: McpManagerOptions
-  ): Effect.fn.Return<McpManager["Service"], never, Inputs | McpConnector | Scope.Scope> {
-    const inputs = yield* Inputs
-    const { connect } = yield* McpConnector
-    const since = yield* Clock.currentTimeMillis
-    const states = yield* SubscriptionRef.make<ReadonlyArray<ServerStatus>>(
-      options.servers.map((entry) => ({
-        entry,
-        state: entry.config.disabled ? { _tag: "Disabled" } : { _tag: "Starting", since }
-      }))
-    )
-    const gate = yield* makeStartGate({
-      permits: Math.max(1, options.concurrency ?? Math.max(2, availableParallelism())),
-      patience: START_PATIENCE
+// -----------------------------------------------------------------------------
+// Internal
+// -----------------------------------------------------------------------------
+
+/** A server that has not answered after this long no longer keeps others from starting. */
+const START_PATIENCE: Duration.Input = "5 seconds"
+
+const DEFAULT_TRIES = 5
+
+const delaysOf = (options: ReconnectOptions | false = {}): ReadonlyArray<number> => {
+  if (options === false) return []
+  const { delay = "1 second", maxDelay = "30 seconds", tries = DEFAULT_TRIES } = options
+  const first = Duration.toMillis(Duration.fromInputUnsafe(delay))
+  const most = Duration.toMillis(Duration.fromInputUnsafe(maxDelay))
+  return Array.from({ length: Math.max(0, tries) }, (_, index) => Math.min(first * 2 ** index, most))
+}
+
+const make = Effect.fnUntraced(function*(
+  options: McpManagerOptions
+): Effect.fn.Return<McpManager["Service"], never, Inputs | McpConnector | Scope.Scope> {
+  const servers = yield* makeServers(options)
+  const known = <A, E>(bundleId: string, use: (server: Supervised) => Effect.Effect<A, E>) =>
+    Effect.suspend((): Effect.Effect<A, E | SmcpError.SmcpError> => {
+      const server = servers.get(bundleId)
+      return server === undefined
+        ? Effect.fail(SmcpError.make(new WireError.McpServerNotFound({ mcpServer: bundleId })))
+        : use(server)
     })
-    const running = yield* FiberMap.make<string>()
-    const lock = yield* Semaphore.make(1)
-
-    const setState = (bundleId: string, state: ServerState): Effect.Effect<void> =>
-      SubscriptionRef.update(
-        states,
-        (all) => all.map((status) => status.entry.bundleId === bundleId ? { entry: status.entry, state } : status)
-      )
-    const statusOf = (bundleId: string): ServerStatus | undefined =>
-      SubscriptionRef.getUnsafe(states).find(({ entry }) => entry.bundleId === bundleId)
-
-    const launch = (entry: ServerEntry): Effect.Effect<unknown> =>
-      FiberMap.run(
-        running,
-        entry.bundleId,
-        supervise({
-          entry,
-          connect: Effect.flatMap(inputs.render(entry), (rendered) => connect(entry, rendered)),
-          gate,
-          setState
-        }),
-        { startImmediately: false }
-      )
-
-    const known = <A, E>(bundleId: string, self: (entry: ServerStatus) => Effect.Effect<A, E>) =>
-      Effect.suspend((): Effect.Effect<A, E | SmcpError.SmcpError> => {
-        const status = statusOf(bundleId)
-        return status === undefined
-          ? Effect.fail(SmcpError.make(new WireError.McpServerNotFound({ mcpServer: bundleId })))
-          : self(status)
-      })
-    const end = (bundleId: string, state: ServerState) =>
-      Effect.andThen(FiberMap.remove(running, bundleId), setState(bundleId, state))
-    const begin = Effect.fnUntraced(function*({ entry }: ServerStatus) {
-      yield* end(entry.bundleId, { _tag: "Starting", since: yield* Clock.currentTimeMillis })
-      yield* launch(entry)
-    })
-    const outcome = (bundleId: string) =>
-      SubscriptionRef.changes(states).pipe(
-        Stream.map((all) => all.find(({ entry }) => entry.bundleId === bundleId)?.state),
-        Stream.filter((state) => state?._tag !== "Starting"),
-        Stream.runHead,
-        Effect.map((state): ServerState => Option.getOrUndefined(state) ?? { _tag: "Stopped" })
-      )
-    const start: McpManager["Service"]["start"] = (bundleId) =>
+  return McpManager.of({
+    states: Effect.sync(servers.states),
+    changes: servers.changes,
+    ready: servers.ready,
+    start: (bundleId) =>
+      known(bundleId, (server) => {
+        server.dispatch({ _tag: "Start" })
+        return server.outcome
+      }),
+    stop: (bundleId) =>
+      known(bundleId, (server) => {
+        server.dispatch({ _tag: "Stop", why: "Stopped" })
+        return server.gone
+      }),
+    restart: (bundleId) =>
+      known(bundleId, (server) => {
+        server.restart()
+        return server.outcome
+      }),
+    put: (entry) => Effect.sync(() => servers.put(entry)),
+    remove: (bundleId) => known(bundleId, () => servers.remove(bundleId)),
+    reconcile: (entries) => Effect.suspend(() => servers.reconcile(entries)),
+    setEnabled: (bundleId, enabled) =>
       known(
         bundleId,
-        (status) => status.state._tag === "Ready" || status.state._tag === "Starting" ? Effect.void : begin(status)
-      ).pipe(
-        lock.withPermit,
-        Effect.andThen(outcome(bundleId))
-      )
-    const put: McpManager["Service"]["put"] = Effect.fnUntraced(function*(entry) {
-      const { bundleId } = entry
-      const before = statusOf(bundleId)
-      yield* FiberMap.remove(running, bundleId)
-      yield* SubscriptionRef.update(states, (all) => [
-        ...all.filter((status) => status !== before),
-        { entry, state: { _tag: "Disabled" as const } }
-      ])
-      if (!entry.config.disabled) yield* begin({ entry, state: { _tag: "Disabled" } })
-    }, lock.withPermit)
-    const remove: McpManager["Service"]["remove"] = (bundleId) =>
-      lock.withPermit(known(bundleId, () =>
-        Effect.andThen(
-          FiberMap.remove(running, bundleId),
-          SubscriptionRef.update(states, (all) => all.filter(({ entry }) => entry.bundleId !== bundleId))
-        )))
-
-    for (const entry of options.servers) if (!entry.config.disabled) yield* launch(entry)
-
-    return McpManager.of({
-      states: SubscriptionRef.get(states),
-      changes: SubscriptionRef.changes(states),
-      ready: SubscriptionRef.changes(states).pipe(
-        Stream.filter((all) => all.every(({ state }) => state._tag !== "Starting")),
-        Stream.runHead,
-        Effect.asVoid
+        (server) =>
+          Effect.sync(() =>
+            server.configure({ ...server.entry, config: { ...server.entry.config, disabled: !enabled } })
+          )
       ),
-      start,
-      stop: (bundleId) => lock.withPermit(known(bundleId, () => end(bundleId, { _tag: "Stopped" }))),
-      restart: (bundleId) => Effect.andThen(lock.withPermit(known(bundleId, begin)), outcome(bundleId)),
-      put,
-      remove,
-      reconcile: Effect.fnUntraced(function*(servers) {
-        const gone = SubscriptionRef.getUnsafe(states).filter(({ entry }) =>
-          servers.every(({ bundleId }) => bundleId !== entry.bundleId)
-        )
-        for (const { entry } of gone) yield* Effect.ignore(remove(entry.bundleId))
-        for (const entry of servers) yield* put(entry)
-      }),
-      setEnabled: (bundleId, enabled) =>
-        known(bundleId, ({ entry }) => put({ ...entry, config: { ...entry.config, disabled: !enabled } })),
-      resolve: (name) =>
-        Effect.map(SubscriptionRef.get(states), (all) => resolveName(all.map(({ entry }) => entry), name)),
-      inspect: (bundleId) =>
-        known(bundleId, ({ entry, state }) => {
-          const client = state._tag === "Ready" ? state.client : undefined
-          return Effect.succeed({
-            entry,
-            state,
-            pid: client?.pid,
-            serverInfo: client?.serverInfo,
-            instructions: client?.instructions,
-            capabilities: client?.capabilities,
-            restarts: 0,
-            lastHealth: undefined,
-            lastFailure: undefined,
-            stderrTail: [],
-            strayLines: 0,
-            lastStrayLines: [],
-            uptimeMillis: undefined,
-            users: 0
-          })
-        }),
-      logs: (bundleId) =>
-        known(bundleId, ({ state }) =>
-          state._tag === "Ready"
-            ? Effect.map(state.client.diagnostics, ({ stderrTail }) => stderrTail)
-            : Effect.succeed([])),
-      withClient: <A, E, R>(bundleId: string, use: (client: McpClient.McpClient) => Effect.Effect<A, E, R>) =>
-        Effect.suspend((): Effect.Effect<A, E | McpError, R> => {
-          const state = statusOf(bundleId)?.state
-          return state?._tag === "Ready"
-            ? use(state.client)
-            : Effect.fail(new McpError({ reason: new Closed({ detail: "it does not run", stderrTail: [] }) }))
-        })
+    resolve: (name) => Effect.sync(() => resolveName(servers.states().map(({ entry }) => entry), name)),
+    check: (bundleId) =>
+      known(bundleId, (server) =>
+        server.connection === undefined
+          ? Effect.undefined
+          : Effect.map(ping(server.connection, options.health === false ? {} : options.health ?? {}), ({ health }) => {
+            server.lastHealth = health
+            return health
+          })),
+    inspect: (bundleId) => known(bundleId, (server) => server.inspect),
+    logs: (bundleId) => known(bundleId, (server) => server.logs),
+    withClient: (bundleId, use) =>
+      Effect.suspend(() => {
+        const server = servers.get(bundleId)
+        return server === undefined ? Effect.fail(notRunning("there is no such server any more")) : claim(server, use)
+      })
+  })
+})
+
+/** The servers by bundle id, in the order of the configuration. */
+const makeServers = Effect.fnUntraced(function*(options: McpManagerOptions) {
+  const around = yield* surroundings
+  let servers = new Map<string, Supervised>()
+  /** Removed, but not gone yet. One that is put back meanwhile must not start beside itself. */
+  const leaving = new Map<string, Supervised>()
+  let states: ReadonlyArray<ServerStatus> = []
+  const published = yield* PubSub.unbounded<ReadonlyArray<ServerStatus>>({ replay: 1 })
+  let isHeld = true
+  const publish = () => {
+    if (isHeld) return
+    states = [...servers.values()].map(({ entry, shown }) => ({ entry, state: shown }))
+    PubSub.publishUnsafe(published, states)
+  }
+  /** Publishes once what changes together. */
+  const together = <A>(change: () => A): A => {
+    isHeld = true
+    const result = change()
+    isHeld = false
+    publish()
+    return result
+  }
+  const shared: Shared = {
+    inputs: yield* Inputs,
+    connect: (yield* McpConnector).connect,
+    gate: yield* makeStartGate({
+      permits: Math.max(1, options.concurrency ?? Math.max(2, availableParallelism())),
+      patience: START_PATIENCE
+    }),
+    cache: options.toolCache === undefined ? noToolCache : makeToolCache(options.toolCache),
+    delays: delaysOf(options.reconnect),
+    jitter: options.reconnect === false || options.reconnect?.jitter !== false,
+    health: options.health ?? {},
+    changed: publish
+  }
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const server of [...servers.values(), ...leaving.values()]) server.close()
+    })
+  )
+
+  const put = (entry: ServerEntry): void => {
+    const { bundleId } = entry
+    const present = servers.get(bundleId)
+    if (present !== undefined) return present.configure(entry)
+    const back = leaving.get(bundleId)
+    leaving.delete(bundleId)
+    back?.replace(entry)
+    const server = back ?? new Supervised(entry, shared, around)
+    servers.set(bundleId, server)
+    if (!entry.config.disabled) server.dispatch({ _tag: "Enable" })
+    publish()
+  }
+  const remove = (bundleId: string): Effect.Effect<void> => {
+    const server = servers.get(bundleId)
+    if (server === undefined) return Effect.void
+    servers.delete(bundleId)
+    leaving.set(bundleId, server)
+    server.dispatch({ _tag: "Stop", why: "Stopped" })
+    publish()
+    return Effect.map(server.gone, () => {
+      if (leaving.get(bundleId) === server) leaving.delete(bundleId)
     })
   }
-)
+  const reconcile = (entries: ReadonlyArray<ServerEntry>): Effect.Effect<void> => {
+    const wanted = new Set(entries.map(({ bundleId }) => bundleId))
+    const removing = together(() => {
+      const gone = [...servers.keys()].filter((bundleId) => !wanted.has(bundleId))
+      const removing = gone.map(remove)
+      for (const entry of entries) put(entry)
+      servers = new Map([...wanted].map((bundleId) => [bundleId, servers.get(bundleId)!]))
+      return removing
+    })
+    return Effect.all(removing, { concurrency: "unbounded", discard: true })
+  }
+
+  together(() => options.servers.forEach(put))
+  return {
+    get: (bundleId: string) => servers.get(bundleId),
+    states: () => states,
+    changes: Stream.fromPubSub(published),
+    ready: Stream.fromPubSub(published).pipe(
+      Stream.filter((all) => all.every(({ state }) => state._tag !== "Starting")),
+      Stream.runHead,
+      Effect.asVoid
+    ),
+    put,
+    remove,
+    reconcile
+  }
+})
 
 /** A bundle id means its server, whatever others are called; a name or a key that several have means none. */
 const resolveName = (entries: ReadonlyArray<ServerEntry>, name: string): Resolved => {
@@ -341,73 +393,3 @@ const resolveName = (entries: ReadonlyArray<ServerEntry>, name: string): Resolve
   if (entry === undefined) return { _tag: "Unknown", known: entries.map(({ bundleId }) => bundleId) }
   return more.length === 0 ? { _tag: "Found", entry } : { _tag: "Ambiguous", candidates }
 }
-
-// -----------------------------------------------------------------------------
-// One server
-// -----------------------------------------------------------------------------
-
-/** A server that has not answered after this long no longer keeps others from starting. */
-const START_PATIENCE: Duration.Input = "5 seconds"
-
-type Connect = Effect.Effect<McpClient.McpClient, { readonly message: string }, Scope.Scope>
-
-interface Supervised {
-  readonly entry: ServerEntry
-  readonly connect: Connect
-  readonly gate: StartGate
-  readonly setState: (bundleId: string, state: ServerState) => Effect.Effect<void>
-}
-
-/** The life of one server, from its start to its end. Interrupting it ends the server. */
-const supervise = ({ connect, entry, gate, setState }: Supervised): Effect.Effect<void> => {
-  const { bundleId } = entry
-  const ready = ({ skipped, tools }: McpClient.ToolList, client: McpClient.McpClient) =>
-    Effect.flatMap(
-      Clock.currentTimeMillis,
-      (since) => setState(bundleId, { _tag: "Ready", since, client, tools, skipped })
-    )
-  const failed = (reason: string) =>
-    Effect.andThen(
-      setState(bundleId, { _tag: "Failed", reason }),
-      Effect.logWarning(`The MCP server "${bundleId}" failed: ${reason}`)
-    )
-  return Effect.gen(function*() {
-    const { client, list } = yield* gate(
-      Effect.flatMap(connect, (client) => Effect.map(client.listTools, (list) => ({ client, list })))
-    )
-    // listens before anybody else can: what the server has said by now is for the first who does
-    const refreshing = yield* refreshTools(client, (list) => ready(list, client))
-    yield* ready(list, client)
-    yield* Effect.logInfo(`The MCP server "${bundleId}" is ready, with ${list.tools.length} tools`)
-    return yield* Effect.raceFirst(Effect.flatMap(client.closed, Effect.fail), refreshing.run)
-  }).pipe(
-    // inside the scope: everybody sees at once that it failed, and not only when its process is gone
-    Effect.catch(({ message }) => failed(message)),
-    Effect.catchCauseIf(
-      (cause) => !Cause.hasInterruptsOnly(cause),
-      (cause) =>
-        Effect.andThen(failed("internal error"), Effect.logError("The supervision of an MCP server died", cause))
-    ),
-    Effect.scoped
-  )
-}
-
-/** Listens from now on, and lists the tools again, once it runs, whenever the server says that they changed. */
-const refreshTools = Effect.fnUntraced(function*(
-  client: McpClient.McpClient,
-  use: (list: McpClient.ToolList) => Effect.Effect<void>
-): Effect.fn.Return<Paced, never, Scope.Scope> {
-  const refreshing = yield* makePaced(
-    client.listTools.pipe(
-      Effect.flatMap(use),
-      Effect.catch(({ message }) => Effect.logWarning(`The tools could not be listed again: ${message}`))
-    )
-  )
-  yield* client.notifications.pipe(
-    Stream.runForEach(({ method }) =>
-      Effect.sync(() => method === "notifications/tools/list_changed" && refreshing.ask())
-    ),
-    Background.fork("Listening to an MCP server")
-  )
-  return refreshing
-})

@@ -11,8 +11,8 @@ import * as ToolName from "../protocol/ToolName.ts"
 import { Transport } from "../transport/Transport.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
 import * as ToolMeta from "./internal/toolMeta.ts"
-import type { McpTool } from "./McpClient.ts"
-import { McpManager, type ServerStatus } from "./McpManager.ts"
+import type { McpTool, ToolList } from "./McpClient.ts"
+import { McpManager, type ServerState, type ServerStatus } from "./McpManager.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
 // -----------------------------------------------------------------------------
@@ -27,8 +27,8 @@ export interface Route {
   /** As the server describes it. */
   readonly definition: McpTool
   readonly entry: ServerEntry
-  /** Whether the configuration lets it run without asking. */
-  readonly autoApply: boolean
+  /** Whether the configuration lets it run without asking; `undefined` when it says nothing. */
+  readonly autoApply: boolean | undefined
 }
 
 /** What the servers' states come to. */
@@ -47,7 +47,10 @@ export interface Projection {
 
 /** The tools of a Computer. */
 export class ToolRegistry extends Context.Service<ToolRegistry, {
-  /** The tools of the servers that are ready or idle, as `client:get_tools` lists them. */
+  /**
+   * The tools as `client:get_tools` lists them: of the servers that are ready or idle, and, as they were last, of those that
+   * are being started again.
+   */
   readonly list: Effect.Effect<ReadonlyArray<SmcpTool>>
   /** Where the tool with this name is to be called; `undefined` when nothing, or a forbidden tool, has it. */
   readonly resolve: (name: string) => Effect.Effect<Route | undefined>
@@ -87,21 +90,36 @@ export const layerOf = (
 // Projection
 // -----------------------------------------------------------------------------
 
-/** Lists and routes the tools of the servers that are ready. */
+/** The tools of a server that a call may reach: also those of one that is idle, or that is being started again. */
+const toolsOf = (state: ServerState): ToolList | undefined => {
+  switch (state._tag) {
+    case "Ready":
+    case "Idle":
+      return state
+    case "Starting":
+    case "Waiting":
+      return state.known
+    default:
+      return undefined
+  }
+}
+
+/** Lists and routes the tools of the servers that calls may reach. */
 export const project = (states: ReadonlyArray<ServerStatus>, revision: Revision.Revision): Projection => {
   const tools: Array<SmcpTool> = []
   const routes = new Map<string, Route>()
   const diagnostics: Array<Diagnostic> = []
   for (const { entry, state } of states) {
-    if (state._tag !== "Ready" && state._tag !== "Idle") continue
+    const list = toolsOf(state)
+    if (list === undefined) continue
     const { bundleId, config } = entry
     const say = (message: string) => diagnostics.push({ server: bundleId, message })
-    for (const { name, why } of state.skipped) {
+    for (const { name, why } of list.skipped) {
       say(`${name === undefined ? "A tool" : `The tool "${name}"`} is left out: ${why}`)
     }
     const forbidden = new Set(config.forbidden_tools)
     const unused = new Set(forbidden)
-    for (const tool of state.tools) {
+    for (const tool of list.tools) {
       const alias = ToolMeta.aliasOf(config, tool.name)
       const name = revision.toolNames === "exposed"
         ? ToolName.exposed(bundleId, tool.name, alias)

@@ -5,7 +5,18 @@ import { ToolCall } from "../../src/protocol/ClientEvent.ts"
 import * as ToolResult from "../../src/protocol/ToolResult.ts"
 import { atOnce } from "./support/mcpClients.ts"
 import { connectTo, ToolServer, until } from "./support/memoryServers.ts"
-import { build, call, makeOffice, receivedBy, toolCall, toolNames, withRaw, withServers } from "./support/office.ts"
+import {
+  build,
+  call,
+  listed,
+  makeOffice,
+  raw,
+  receivedBy,
+  toolCall,
+  toolNames,
+  withRaw,
+  withServers
+} from "./support/office.ts"
 import { eventually } from "./support/processes.ts"
 
 describe("Computer", () => {
@@ -73,12 +84,21 @@ describe("Computer", () => {
         assert.deepStrictEqual([isError, meta?.["error_code"]], [true, 4003])
       }))
 
-    it.live("answers when the MCP server dies, without what it wrote, and forgets its tools", () =>
+    it.live("answers when the MCP server dies, without what it wrote, and lets the next call wait until it is back", () =>
       Effect.gen(function*() {
-        const { office } = yield* withRaw("exit")
-        assert.deepStrictEqual(yield* toolNames(office), ["raw__exit"])
+        const { office } = yield* withRaw("exit", "echo")
         const { content } = yield* atOnce(call(office, "raw__exit", { code: 4 }))
         assert.strictEqual(content[0]!.text, "Tool execution failed: The MCP server ended with exit code 4.")
+        assert.deepStrictEqual(yield* toolNames(office), ["raw__exit", "raw__echo"])
+        assert.isUndefined((yield* call(office, "raw__echo")).isError)
+      }))
+
+    it.live("forgets the tools of an MCP server that is gone for good", () =>
+      Effect.gen(function*() {
+        const office = yield* makeOffice()
+        yield* build(office, { servers: { raw: raw(listed("exit")) } }, { connector: connectTo({}), reconnect: false })
+        assert.deepStrictEqual(yield* toolNames(office), ["raw__exit"])
+        yield* atOnce(call(office, "raw__exit", { code: 4 }))
         yield* eventually("the change is reported", () => office.count("server:update_tool_list") > 0)
         assert.deepStrictEqual(yield* toolNames(office), [])
         assert.strictEqual((yield* call(office, "raw__exit")).meta?.["error_code"], 4001)

@@ -379,7 +379,7 @@ describe("Desktop", () => {
         ])
         server.asked = []
         yield* Effect.promise(() => server.close())
-        while ((yield* manager.states)[0]?.state._tag !== "Failed") yield* Effect.yieldNow
+        while ((yield* manager.states)[0]?.state._tag !== "Waiting") yield* Effect.yieldNow
         yield* manager.start("a")
         yield* until("both are subscribed to again", () => subscriptions().length === 2)
         assert.deepStrictEqual(subscriptions(), ["subscribe window://h/2", "subscribe window://h/3"])

@@ -1,0 +1,54 @@
+/**
+ * The tools that lazy servers had last, kept in files so that a Computer that is started again can list them.
+ */
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { isRecord } from "../../protocol/Json.ts"
+import type { ToolList } from "../McpClient.ts"
+import type { ServerEntry } from "../ServerEntry.ts"
+import { seenByServer } from "./entryChange.ts"
+import { replaceFile } from "./files.ts"
+import { listTools } from "./toolList.ts"
+
+export interface ToolCache {
+  /** The tools that a server had with this very configuration. */
+  readonly read: (entry: ServerEntry) => ToolList | undefined
+  /** Keeps them. A failure is logged: nothing but the next start depends on it. */
+  readonly write: (entry: ServerEntry, list: ToolList) => Effect.Effect<void>
+}
+
+/** Keeps nothing. */
+export const noToolCache: ToolCache = { read: () => undefined, write: () => Effect.void }
+
+/** A file per configuration in a directory, which is made when there is something to keep. */
+export const makeToolCache = (directory: string): ToolCache => {
+  // a hash says nothing of the values in the configuration
+  const pathOf = (entry: ServerEntry) =>
+    join(directory, `${createHash("sha256").update(seenByServer(entry)).digest("hex")}.json`)
+  return {
+    read: (entry) => {
+      try {
+        return readList(JSON.parse(readFileSync(pathOf(entry), "utf8")))
+      } catch {
+        // missing or unreadable: the server is asked
+        return undefined
+      }
+    },
+    write: (entry, { tools }) =>
+      Effect.suspend(() => replaceFile(pathOf(entry), JSON.stringify({ version: VERSION, tools }))).pipe(
+        Effect.catch(({ message }) =>
+          Effect.logWarning(`The tools of "${entry.bundleId}" could not be kept for the next start: ${message}`)
+        )
+      )
+  }
+}
+
+const VERSION = 1
+
+/** Judged as strictly as what a server says. */
+const readList = (file: unknown): ToolList | undefined =>
+  isRecord(file) && file["version"] === VERSION && Array.isArray(file["tools"])
+    ? Effect.runSync(listTools(() => Effect.succeed({ tools: file["tools"] }), {}))
+    : undefined
