@@ -23,7 +23,7 @@ const stubbornOffice = Effect.gen(function*() {
   const shell = { command: "sh", args: ["-c", "\"$@\"; true", "sh", command, ...args], env: serverEnv }
   const { env, server } = yield* startServer
   const config = yield* configFile({ stubborn: shell })
-  const computer = yield* startSmcp(["computer", "--config", config, "--name", "laptop"], env)
+  const computer = yield* startSmcp(["computer", "--config", config, "--name", "laptop", "--approve", "all"], env)
   assert.strictEqual(yield* computer.firstLine, "Joined office office as laptop: 1 of 1 MCP servers ready, 2 tools")
   // the shell, the MCP server, its child
   assert.isAtLeast(marked(mark).length, 3)

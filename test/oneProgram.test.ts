@@ -6,6 +6,7 @@ import * as Agent from "../src/agent/Agent.ts"
 import * as ToolOutcome from "../src/agent/ToolOutcome.ts"
 import * as Computer from "../src/computer/Computer.ts"
 import * as ConfigFile from "../src/computer/ConfigFile.ts"
+import * as Consent from "../src/computer/Consent.ts"
 import * as McpManager from "../src/computer/McpManager.ts"
 import * as Authenticator from "../src/server/Authenticator.ts"
 import * as HttpServer from "../src/server/HttpServer.ts"
@@ -19,7 +20,7 @@ const alsoOpen = Layer.provide(SocketIoServer.layer(), Authenticator.layerAllowA
 const computer = Effect.fnUntraced(function*(url: string, name: string) {
   const config = { mcpServers: { [`of ${name}`]: { command: process.execPath, args: [rawServer, "{}"] } } }
   const { servers } = yield* ConfigFile.fromValue(config, "mcp.json")
-  return Computer.layer({ url, name, office: "R", servers })
+  return Computer.layer({ url, name, office: "R", servers, consent: Consent.layerAllowAll })
 })
 
 it.live("two Servers, two Computers and an Agent live in one program without sharing what is theirs", () =>

@@ -5,6 +5,7 @@ import type * as Catalog from "../src/agent/Catalog.ts"
 import * as ToolOutcome from "../src/agent/ToolOutcome.ts"
 import * as Computer from "../src/computer/Computer.ts"
 import * as ConfigFile from "../src/computer/ConfigFile.ts"
+import * as Consent from "../src/computer/Consent.ts"
 import * as ToolRegistry from "../src/computer/ToolRegistry.ts"
 import * as Authenticator from "../src/server/Authenticator.ts"
 import * as HttpServer from "../src/server/HttpServer.ts"
@@ -39,6 +40,7 @@ const openComputer = Effect.fnUntraced(function*<E>(server: ToolServer, transpor
       office: "R",
       reportAfter: "20 millis",
       servers,
+      consent: Consent.layerAllowAll,
       connector: connectTo({ a: server })
     }).pipe(Layer.provideMerge(transport), Layer.provide(quiet))
   )

@@ -9,6 +9,7 @@ import * as Agent from "../src/agent/Agent.ts"
 import * as ToolOutcome from "../src/agent/ToolOutcome.ts"
 import * as Computer from "../src/computer/Computer.ts"
 import * as ConfigFile from "../src/computer/ConfigFile.ts"
+import * as Consent from "../src/computer/Consent.ts"
 import * as McpManager from "../src/computer/McpManager.ts"
 import { type Revision, type RevisionId, revisions } from "../src/protocol/Revision.ts"
 import * as HttpServer from "../src/server/HttpServer.ts"
@@ -50,7 +51,14 @@ const meet = Effect.fnUntraced(function*(revision: Revision, office: string) {
   }, "mcp.json")
   const common = { url, office, revision }
   const computer = yield* Layer.build(
-    Computer.layer({ ...common, name: "PC", inputs, servers, connector: connectTo({ My_tools: tools.server }) })
+    Computer.layer({
+      ...common,
+      name: "PC",
+      inputs,
+      servers,
+      consent: Consent.layerAllowAll,
+      connector: connectTo({ My_tools: tools.server })
+    })
   )
   yield* Context.get(computer, McpManager.McpManager).ready
   const agent = Context.get(yield* Layer.build(Agent.layer({ ...common, name: "A" })), Agent.Agent)

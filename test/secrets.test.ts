@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url"
 import * as Agent from "../src/agent/Agent.ts"
 import * as Computer from "../src/computer/Computer.ts"
 import * as ConfigFile from "../src/computer/ConfigFile.ts"
+import * as Consent from "../src/computer/Consent.ts"
 import * as McpManager from "../src/computer/McpManager.ts"
 import * as Authenticator from "../src/server/Authenticator.ts"
 import * as HttpServer from "../src/server/HttpServer.ts"
@@ -52,10 +53,14 @@ it.live("no key and no configured value is in a log line, an error, an answer or
     const { url } = Context.get(yield* Layer.build(serverLayer), HttpServer.HttpServer)
     const { servers } = yield* config
     const away = yield* Scope.make()
-    const computer = yield* Computer.layer({ url, name: "C", office: "R", apiKey: Redacted.make(KEY), servers }).pipe(
-      Layer.build,
-      Scope.provide(away)
-    )
+    const computer = yield* Computer.layer({
+      url,
+      name: "C",
+      office: "R",
+      apiKey: Redacted.make(KEY),
+      servers,
+      consent: Consent.layerAllowAll
+    }).pipe(Layer.build, Scope.provide(away))
     const manager = Context.get(computer, McpManager.McpManager)
     yield* manager.ready
     const states = yield* manager.states

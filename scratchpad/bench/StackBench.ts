@@ -6,6 +6,7 @@ import { Effect, Exit, Layer, ManagedRuntime, References, Schedule, Scope } from
 import * as Agent from "../../src/agent/Agent.ts"
 import * as Computer from "../../src/computer/Computer.ts"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as Consent from "../../src/computer/Consent.ts"
 import * as McpClient from "../../src/computer/McpClient.ts"
 import { type Caller, closedLoop, median } from "./ClosedLoop.ts"
 import { type Plan as RelayPlan, SIZES } from "./RelayBench.ts"
@@ -48,6 +49,7 @@ const computerLayer = (url: string, kind: Kind) =>
         office: OFFICE,
         name: kind,
         servers,
+        consent: Consent.layerAllowAll,
         ...(kind === "in-memory" ? { connect: () => connect(kind) } : {})
       })
   ))

@@ -19,7 +19,7 @@ import * as ToolRegistry from "./ToolRegistry.ts"
 export interface Options extends McpManager.McpManagerOptions, Inputs.Options {
   /** How servers are reached. Default: every transport of MCP. */
   readonly connector?: Layer.Layer<McpConnector.McpConnector> | undefined
-  /** Which calls run. Default: `Consent.layer`. */
+  /** Which calls run. Default: those of tools that are declared read-only. */
   readonly consent?: Layer.Layer<Consent.Consent> | undefined
   /** Where calls are written down. Default: nowhere. */
   readonly auditLog?: Layer.Layer<AuditLog.AuditLog> | undefined
@@ -54,7 +54,7 @@ export const layer = (options: Options, revision?: Revision.Revision): Layer.Lay
       Layer.provideMerge(Layer.mergeAll(
         Inputs.layer(options),
         options.connector ?? McpConnector.layer,
-        options.consent ?? Consent.layerAllowAll,
+        options.consent ?? Consent.layer({ mode: "read-only" }),
         CallHistory.layer({ size: options.historySize }),
         options.auditLog ?? AuditLog.layerNone,
         options.resultTransform ?? ResultTransform.layerNone

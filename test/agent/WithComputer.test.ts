@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import * as Computer from "../../src/computer/Computer.ts"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as Consent from "../../src/computer/Consent.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import { MemoryHub } from "../../src/transport/internal/memoryHub.ts"
 import * as MemoryTransport from "../../src/transport/MemoryTransport.ts"
@@ -26,9 +27,14 @@ const office = Effect.fnUntraced(function*(
   const config = { servers: Object.fromEntries(Object.keys(servers).map((id) => [id, { command: "-" }])) }
   const file = yield* ConfigFile.fromValue(config, "test")
   const context = yield* Layer.build(
-    Computer.layerOnTransport({ name: "PC", office: "R", ...file, ...options, connector: connectTo(servers) }).pipe(
-      Layer.provide(MemoryTransport.layerClient(hub))
-    )
+    Computer.layerOnTransport({
+      name: "PC",
+      office: "R",
+      ...file,
+      ...options,
+      consent: Consent.layerAllowAll,
+      connector: connectTo(servers)
+    }).pipe(Layer.provide(MemoryTransport.layerClient(hub)))
   )
   yield* Context.get(context, McpManager.McpManager).ready
   return { agent: yield* openAgent(hub), computer: Context.get(context, Computer.Computer), hub }

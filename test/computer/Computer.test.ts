@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as Computer from "../../src/computer/Computer.ts"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as Consent from "../../src/computer/Consent.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import * as ToolResult from "../../src/protocol/ToolResult.ts"
@@ -231,7 +232,8 @@ describe("Computer", () => {
       yield* join(agent, "agent", "A")
       const entered = yield* Effect.forkChild(once(agent, "notify:enter_office"), { startImmediately: true })
       const { servers } = yield* ConfigFile.fromValue({ servers: { raw: raw(listed("never", "echo")) } }, "test")
-      const layer = Computer.layer({ url, name: "PC", office: "R", servers, connector: connectTo({}) })
+      const seat = { url, name: "PC", office: "R" }
+      const layer = Computer.layer({ ...seat, servers, consent: Consent.layerAllowAll, connector: connectTo({}) })
       const context = yield* Layer.build(layer.pipe(Layer.provide(quiet)))
       yield* Context.get(context, McpManager.McpManager).ready
       assert.deepStrictEqual(yield* atOnce(Fiber.join(entered)), [{ office_id: "R", computer: "PC" }])

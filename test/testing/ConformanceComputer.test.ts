@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Stream } from "effect"
 import { readdirSync } from "node:fs"
 import * as Computer from "../../src/computer/Computer.ts"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as Consent from "../../src/computer/Consent.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"
 import * as Revision from "../../src/protocol/Revision.ts"
@@ -74,6 +75,7 @@ const startOffice = Effect.fnUntraced(function*(revision: Revision.Revision, lan
       office: OFFICE,
       servers,
       inputs,
+      consent: Consent.layerAllowAll,
       connector: connectTo({ tools: tools(), windows: windows() }),
       landingRoot
     }).pipe(Layer.provide(quiet))

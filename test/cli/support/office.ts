@@ -24,7 +24,7 @@ export const layer = Layer.effect(
       raw: mcpServerEntry(listing("echo", "never", "result")),
       slow: slowServerEntry
     })
-    const computer = yield* startSmcp(["computer", "--config", config, "--name", "laptop"], env)
+    const computer = yield* startSmcp(["computer", "--config", config, "--name", "laptop", "--approve", "all"], env)
     yield* computer.firstLine
     return { env, computer }
   })

@@ -1,6 +1,7 @@
 import { Context, Effect, Layer, References } from "effect"
 import * as Computer from "../../../src/computer/Computer.ts"
 import * as ConfigFile from "../../../src/computer/ConfigFile.ts"
+import * as Consent from "../../../src/computer/Consent.ts"
 import type * as Host from "../../../src/computer/Host.ts"
 import * as McpManager from "../../../src/computer/McpManager.ts"
 import * as ClientEvent from "../../../src/protocol/ClientEvent.ts"
@@ -91,7 +92,15 @@ export const computerIn = (
 ) =>
   Layer.unwrap(
     Effect.map(ConfigFile.fromValue(config, "test"), ({ inputs, servers }) =>
-      Computer.layerOnTransport({ name: "PC", office: "R", reportAfter: "20 millis", inputs, servers, ...options }))
+      Computer.layerOnTransport({
+        name: "PC",
+        office: "R",
+        reportAfter: "20 millis",
+        consent: Consent.layerAllowAll,
+        inputs,
+        servers,
+        ...options
+      }))
   ).pipe(
     Layer.provide(MemoryTransport.layerClient(office.hub, { revision })),
     Layer.provide(loud ? Layer.empty : quiet)

@@ -165,7 +165,7 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
   const computer: World["computer"] = Effect.fnUntraced(function*({ name, office = "office", url }) {
     const config = yield* configFile({ ledger: ledgerServerEntry(file, `${mark}-mcp`) })
     const process = yield* startSmcp(
-      ["computer", "--config", config, "--url", url, "--office", office, "--name", name],
+      ["computer", "--config", config, "--url", url, "--office", office, "--name", name, "--approve", "all"],
       env
     )
     const line = yield* process.firstLine
