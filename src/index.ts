@@ -14,6 +14,8 @@ export {
 export type { ConnectedAgent, ConnectOptions, SignalOptions, UploadOptions } from "./agent/index.ts"
 export {
   AuditLog,
+  Authorization,
+  AuthorizationError,
   Blobs,
   CallHistory,
   Computer,
@@ -30,6 +32,7 @@ export {
   Resources,
   ResultTransform,
   ServerEntry,
+  TokenStore,
   ToolCalls,
   ToolRegistry,
   Uploads
