@@ -1,22 +1,42 @@
 /**
  * Files that say which MCP servers a Computer hosts, read unchanged: the A2C shape (`servers` with `server_parameters`),
- * the `mcpServers` maps of Claude Desktop, Claude Code, Cursor and others, and the `servers` map of VS Code with its
- * `inputs`. Comments, trailing commas and a byte order mark are welcome.
+ * the `mcpServers` maps of Claude Desktop, Claude Code, Cursor and others, the `servers` map of VS Code with its `inputs`,
+ * and those of Zed, OpenCode, Crush and Codex. Comments, trailing commas and a byte order mark are welcome.
+ *
+ * Beyond the A2C specification an entry may have settings of this Computer alone, in `snake_case`: `lazy`, `idle_timeout`,
+ * `start_timeout`, `call_timeout` (seconds), `rate_limit` (`"10/s"`, `"100/min"` or `{ calls, seconds, burst }`),
+ * `concurrency`, `cache_ttl`, `max_waiting`, `tools` (the last five for single tools), `roots`, `log_level`, and `oauth`
+ * (`client_id`, `client_secret`, `scopes`, `callback_port`). Limits that cannot be read leave the server out; any other
+ * setting that is wrong is left out alone. Both are diagnostics.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type * as PlatformError from "effect/PlatformError"
 import * as Result from "effect/Result"
-import { parse as parseJsonc, type ParseError, printParseErrorCode } from "jsonc-parser"
-import { isRecord } from "../protocol/Json.ts"
+import type * as Stream from "effect/Stream"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
 import type { InputDefinition } from "./InputDefinition.ts"
+import { configText } from "./internal/configText.ts"
+import { type Field, fieldsOf } from "./internal/entryFields.ts"
+import { replaceFile } from "./internal/files.ts"
+import { withoutForeignKeys, withProject } from "./internal/foreign.ts"
+import { mergeConfigs } from "./internal/mergeConfigs.ts"
+import { programOf, projectOf } from "./internal/programs.ts"
+import { configValue } from "./internal/serialise.ts"
 import { readEntry } from "./internal/serverEntry.ts"
 import { readInputs } from "./internal/serverInputs.ts"
-import type { ServerEntry } from "./ServerEntry.ts"
+import { shapeOf } from "./internal/shapes.ts"
+import { watchFiles } from "./internal/watchFiles.ts"
+import { type Machine, type Place, type ProgramName, programNames, wellKnownPlaces } from "./internal/wellKnown.ts"
+import type { Dialect, ServerEntry } from "./ServerEntry.ts"
 
-export type { ServerEntry }
+export type { Field, Machine, Place, ProgramName, ServerEntry }
+export { programNames }
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
 
 /** What a config file says. */
 export interface ConfigFile {
@@ -24,68 +44,182 @@ export interface ConfigFile {
   readonly servers: ReadonlyArray<ServerEntry>
   /** The definitions behind `${input:id}`. */
   readonly inputs: ReadonlyArray<InputDefinition>
-  /** Entries that were left out, and settings that are not applied. Never holds the value of a setting. */
+  /**
+   * Entries that were left out, settings that are not applied, and keys that nobody knows. Never holds the value of a
+   * setting.
+   */
   readonly diagnostics: ReadonlyArray<Diagnostic>
 }
 
+/** What is known of a configuration beside its text. */
+export interface Source {
+  /** How its variables are written. Default: what its name and its shape tell. */
+  readonly dialect?: Dialect | undefined
+  /** The folder that `${workspaceFolder}` stands for. Default: none. */
+  readonly directory?: string | undefined
+}
+
+// -----------------------------------------------------------------------------
+// Reading
+// -----------------------------------------------------------------------------
+
 /**
- * Reads a config file. Fails with `ConfigInvalid` when the file is missing, unreadable, no JSON, or names no servers; a
- * bad entry is a diagnostic and leaves the others in place.
+ * Reads a config file. Fails with `ConfigInvalid` when the file is missing, unreadable, no JSON (`.toml`: no TOML), or
+ * names no servers; a bad entry is a diagnostic and leaves the others in place.
  */
 export const load = (path: string): Effect.Effect<ConfigFile, SmcpError.SmcpError, FileSystem.FileSystem> =>
-  FileSystem.FileSystem.use((fs) => fs.readFileString(path)).pipe(
-    Effect.mapError((error) => invalid(unreadable(path, error))),
-    Effect.flatMap((text) => parse(text, path))
-  )
+  Effect.flatMap(readText(path), (text) => parse(text, path, { directory: projectOf(path) }))
+
+/**
+ * Reads several config files as one. Of two servers with one bundle id, and of two inputs with one id, that of the later
+ * file counts, and a diagnostic says so. Fails when one of the files does.
+ */
+export const loadAll = (
+  paths: ReadonlyArray<string>
+): Effect.Effect<ConfigFile, SmcpError.SmcpError, FileSystem.FileSystem> =>
+  Effect.map(Effect.forEach(paths, load), merge)
+
+/** Several configurations as one, as {@link loadAll} has it. */
+export const merge = (files: ReadonlyArray<ConfigFile>): ConfigFile => mergeConfigs(files)
 
 /** Reads the text of a config file. `sourceName` stands in messages for where it came from. */
-export const parse = (text: string, sourceName: string): Effect.Effect<ConfigFile, SmcpError.SmcpError> => {
-  const errors: Array<ParseError> = []
-  const json = text.startsWith("\uFEFF") ? text.slice(1) : text
-  const value: unknown = parseJsonc(json, errors, { allowTrailingComma: true })
-  const [error] = errors
-  if (error === undefined) return fromValue(value, sourceName)
-  const what = json.trim() === ""
-    ? "is empty; write { \"mcpServers\": { … } }"
-    : `is not valid JSON at ${position(json, error.offset)}: ${wordsOf(printParseErrorCode(error.error))}`
-  return Effect.fail(invalid(`${sourceName} ${what}`))
+export const parse = (
+  text: string,
+  sourceName: string,
+  source: Source = {}
+): Effect.Effect<ConfigFile, SmcpError.SmcpError> => {
+  const value = configText(text, sourceName)
+  return Result.isSuccess(value)
+    ? fromValue(value.success, sourceName, source)
+    : Effect.fail(invalid(`${sourceName} ${value.failure}`))
 }
 
 /** Reads a config that is already JSON, such as one that a program builds. */
 export const fromValue = Effect.fnUntraced(function*(
   value: unknown,
-  sourceName: string
+  sourceName: string,
+  source: Source = {}
 ): Effect.fn.Return<ConfigFile, SmcpError.SmcpError> {
-  const maps = serverMaps(value)
-  if (Result.isFailure(maps)) return yield* Effect.fail(invalid(`${sourceName} ${maps.failure}`))
+  const shape = shapeOf(value)
+  if (Result.isFailure(shape)) return yield* Effect.fail(invalid(`${sourceName} ${shape.failure}`))
+  const { directory } = source
+  const dialect = source.dialect ?? programOf(sourceName)?.dialect ?? shape.success.dialect
+  const origin = { source: sourceName, dialect, ...(directory === undefined ? {} : { directory }) }
   const servers = new Map<string, ServerEntry>()
+  const strange = new Map<string, Array<string>>()
   const diagnostics: Array<Diagnostic> = []
-  for (const [key, item] of maps.success.flatMap((map) => Object.entries(map))) {
-    const read = yield* readEntry(key, item, sourceName)
+  const remark = (server: string | undefined, message: string) => {
+    diagnostics.push({ server, message, source: sourceName })
+  }
+  for (const [key, item] of shape.success.servers) {
+    const read = yield* readEntry(key, item, origin)
     if (Result.isFailure(read)) {
-      diagnostics.push({ server: key, message: `The server "${key}" was left out: ${asSentence(read.failure)}` })
+      remark(key, `The server "${key}" was left out: ${asSentence(read.failure)}`)
       continue
     }
-    const { entry, remarks } = read.success
+    const { entry, remarks, unknown } = read.success
     const earlier = servers.get(entry.bundleId)
-    if (earlier === undefined) servers.set(entry.bundleId, entry)
-    else {
-      diagnostics.push({
-        server: key,
-        message: `The server "${key}" was left out: its bundle id "${entry.bundleId}" is that of "${earlier.key}"; ` +
+    if (earlier !== undefined) {
+      remark(
+        key,
+        `The server "${key}" was left out: its bundle id "${entry.bundleId}" is that of "${earlier.key}"; ` +
           "rename one of them or give it a bundle_id"
-      })
+      )
       continue
     }
-    diagnostics.push(...remarks.map((remark) => ({ server: key, message: `Server "${key}": ${remark}` })))
+    servers.set(entry.bundleId, entry)
+    for (const each of remarks) remark(key, `Server "${key}": ${each}`)
+    for (const name of unknown) strange.set(name, [...strange.get(name) ?? [], key])
   }
-  const inputs = readInputs(isRecord(value) ? value["inputs"] : undefined)
-  return {
-    servers: [...servers.values()],
-    inputs: inputs.inputs,
-    diagnostics: [...diagnostics, ...inputs.diagnostics]
+  for (const [name, keys] of strange) {
+    remark(undefined, `"${name}" means nothing here and is ignored (${keys.map((key) => `"${key}"`).join(", ")})`)
   }
+  const inputs = readInputs(shape.success.inputs)
+  inputs.problems.forEach((problem) => remark(undefined, problem))
+  return { servers: [...servers.values()], inputs: inputs.inputs, diagnostics }
 })
+
+// -----------------------------------------------------------------------------
+// Watching
+// -----------------------------------------------------------------------------
+
+/** What has become of watched files: a configuration, or why there is none. */
+export type Watched = Result.Result<ConfigFile, SmcpError.SmcpError>
+
+/**
+ * The configuration of some files, read as {@link loadAll} does: now, and again after each change that has lasted for 300
+ * milliseconds. While a file is missing or broken there is one failure, which says what is wrong with it; whoever follows
+ * keeps what they had. The files may be replaced, deleted and made again, or be links.
+ */
+export const watch = (paths: ReadonlyArray<string>): Stream.Stream<Watched, never, FileSystem.FileSystem> =>
+  watchFiles(paths, (texts) =>
+    Effect.result(Effect.map(
+      Effect.forEach(texts, ({ path, text }) =>
+        Result.isSuccess(text)
+          ? parse(text.success, path, { directory: projectOf(path) })
+          : Effect.fail(invalid(unreadable(path, text.failure)))),
+      merge
+    )))
+
+// -----------------------------------------------------------------------------
+// Writing
+// -----------------------------------------------------------------------------
+
+/**
+ * The text of a config file, in the A2C shape, that says the same: placeholders stay placeholders, and keys that mean
+ * nothing here stay where they were. A value that is written in the grammar of another program is translated, and so is
+ * what depends on where a file lies, which `path` tells.
+ */
+export const serialise = (
+  servers: ReadonlyArray<ServerEntry>,
+  inputs: ReadonlyArray<InputDefinition>,
+  options: { readonly path?: string | undefined } = {}
+): string => {
+  const directory = options.path === undefined ? undefined : projectOf(options.path)
+  return `${JSON.stringify(configValue(servers, inputs, directory), null, 2)}\n`
+}
+
+/**
+ * Writes a config file as {@link serialise} has it, readable by the owner only. Whoever reads the file meanwhile finds the
+ * old or the new text whole. Fails with `ConfigInvalid` when it cannot be written.
+ */
+export const save = (
+  path: string,
+  config: Pick<ConfigFile, "servers" | "inputs">
+): Effect.Effect<void, SmcpError.SmcpError> =>
+  replaceFile(path, serialise(config.servers, config.inputs, { path })).pipe(
+    Effect.mapError(({ message }) => invalid(`${path} cannot be written: ${message}`))
+  )
+
+// -----------------------------------------------------------------------------
+// Showing
+// -----------------------------------------------------------------------------
+
+/** Every value of an entry that is not what it would be anyway, without secrets, and what it is made of. */
+export const fields = (entry: ServerEntry): ReadonlyArray<Field> => fieldsOf(entry)
+
+// -----------------------------------------------------------------------------
+// Other programs
+// -----------------------------------------------------------------------------
+
+/** Every place where a program that is known here may keep its servers. */
+export const wellKnown = (machine: Machine): ReadonlyArray<Place> => wellKnownPlaces(machine)
+
+/**
+ * Reads a file of another program as something of one's own: what only that program understands is dropped. `project` is
+ * the folder whose servers are read as well from a file that has those of several projects (`~/.claude.json`).
+ */
+export const loadForeign = (
+  path: string,
+  project: string
+): Effect.Effect<ConfigFile, SmcpError.SmcpError, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const text = yield* readText(path)
+    const value = configText(text, path)
+    if (Result.isFailure(value)) return yield* Effect.fail(invalid(`${path} ${value.failure}`))
+    const file = yield* fromValue(withProject(value.success, project), path, { directory: projectOf(path) })
+    return { ...file, servers: file.servers.map(withoutForeignKeys) }
+  })
 
 // -----------------------------------------------------------------------------
 // Internal
@@ -93,30 +227,13 @@ export const fromValue = Effect.fnUntraced(function*(
 
 const invalid = (message: string): SmcpError.SmcpError => SmcpError.make(new SmcpError.ConfigInvalid({ message }))
 
-const serverMaps = (value: unknown): Result.Result<ReadonlyArray<Readonly<Record<string, unknown>>>, string> => {
-  const remedy = "write { \"mcpServers\": { \"<name>\": { \"command\": … } } }"
-  if (!isRecord(value)) return Result.fail(`is not a JSON object; ${remedy}`)
-  const names = ["servers", "mcpServers"].filter((name) => value[name] !== undefined)
-  if (names.length === 0) return Result.fail(`has neither "mcpServers" nor "servers"; ${remedy}`)
-  const maps: Array<Readonly<Record<string, unknown>>> = []
-  for (const name of names) {
-    const map = value[name]
-    if (!isRecord(map)) return Result.fail(`has a "${name}" that is not an object; ${remedy}`)
-    maps.push(map)
-  }
-  return Result.succeed(maps)
-}
+const readText = (path: string): Effect.Effect<string, SmcpError.SmcpError, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.use((fs) => fs.readFileString(path)).pipe(
+    Effect.mapError((error) => invalid(unreadable(path, error)))
+  )
 
 /** A complaint of a decoder begins with the place, the others with a verb. */
 const asSentence = (complaint: string): string => /^(is|has) /.test(complaint) ? `it ${complaint}` : complaint
-
-const position = (text: string, offset: number): string => {
-  const before = text.slice(0, offset).split(/\r\n|\r|\n/)
-  return `line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`
-}
-
-/** `CloseBraceExpected` as `close brace expected`. */
-const wordsOf = (code: string): string => code.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
 
 const unreadable = (path: string, error: PlatformError.PlatformError): string => {
   switch (error.reason._tag) {

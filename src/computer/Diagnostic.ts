@@ -6,4 +6,6 @@ export interface Diagnostic {
   readonly server: string | undefined
   /** What is wrong and what to do, in one line. */
   readonly message: string
+  /** The file it is about. Absent for what no file says. */
+  readonly source?: string | undefined
 }

@@ -121,8 +121,9 @@ const bad: ReadonlyArray<readonly [what: string, entry: unknown, complaint: RegE
     { command: "x", tool_meta: { t: { tags: "a" } } },
     /tool_meta\.t\.tags: expected array/
   ],
-  ["an unknown transport", { type: "ws", url: "ws://x" }, /unknown type \("ws"\)/],
-  ["a transport named like a method", { type: "constructor", url: "x" }, /unknown type/],
+  ["a type that is no text", { type: 3, url: "https://x" }, /has a type that is a number/],
+  ["a rate that is none", { command: "x", rate_limit: "fast" }, /rate_limit: expected "10\/s"/],
+  ["limits of a tool that are none", { command: "x", tools: { t: { concurrency: 0 } } }, /tools\.t\.concurrency: /],
   ["a stdio server without command", { type: "stdio", url: "https://x" }, /"stdio" but has no command/],
   ["a bundle id with the separator", { command: "x", bundle_id: "a__b" }, /bundle_id "a__b".*or leave it out/],
   ["an empty bundle id", { command: "x", bundle_id: "" }, /bundle_id ""/],
@@ -145,7 +146,7 @@ describe("ConfigFile", () => {
       const { config } = file.servers[0]!
       assert.strictEqual(config.type, type)
       assert.strictEqual((config.server_parameters as { url: string }).url, url)
-      assert.match(file.diagnostics.map(({ message }) => message).join(), /not supported yet in this version/)
+      assert.deepStrictEqual(file.diagnostics, [])
       yield* Schema.decodeUnknownEffect(ServerConfig)(config)
     }))
 
@@ -248,12 +249,12 @@ describe("ConfigFile", () => {
 
   it.effect("does not trust approvals of other programs, and says so", () =>
     Effect.gen(function*() {
-      const file = yield* parse({ mcpServers: { a: { command: "x", autoApprove: ["rm"], envFile: ".env" } } })
+      const file = yield* parse({ mcpServers: { a: { command: "x", autoApprove: ["rm"] } } })
       assert.deepStrictEqual(file.servers[0]!.config.tool_meta, {})
       assert.strictEqual(file.servers[0]!.config.default_tool_meta, null)
       assert.deepStrictEqual(
-        file.diagnostics.map(({ message }) => /autoApprove is not trusted|envFile is not read/.test(message)),
-        [true, true]
+        file.diagnostics.map(({ message }) => /autoApprove is not trusted/.test(message)),
+        [true]
       )
     }))
 
@@ -332,7 +333,7 @@ describe("ConfigFile", () => {
     Effect.gen(function*() {
       assert.match(yield* refusal("[]"), /mcp\.json is not a JSON object; write \{ "mcpServers"/)
       assert.match(yield* refusal("{}"), /neither "mcpServers" nor "servers"; write/)
-      assert.match(yield* refusal("{\"servers\": []}"), /"servers" that is not an object; write/)
+      assert.match(yield* refusal("{\"servers\": 3}"), /"servers" that is neither an object nor a list; write/)
     }))
 
   it.effect("keeps every good entry beside any bad ones", () => {

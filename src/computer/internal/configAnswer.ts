@@ -4,13 +4,15 @@
 import type { Revision } from "../../protocol/Revision.ts"
 import type { GetConfigRet, ServerConfig } from "../../protocol/ServerConfig.ts"
 import { type InputDefinition, labelled, toServerInput } from "../InputDefinition.ts"
-import type { ServerEntry } from "../ServerEntry.ts"
+import type { Dialect, ServerEntry } from "../ServerEntry.ts"
+import { maskedParameters } from "./maskedConfig.ts"
 import { mask } from "./placeholders.ts"
 import { canonical } from "./toolMeta.ts"
 
 /**
  * The configuration as a peer may see it: raw, except that the values of `env` and `headers` and the defaults of password
- * inputs are `***` wherever they are not placeholders, for that is where people write their secrets.
+ * inputs are `***` wherever they are not placeholders, and so is what looks like a secret in commands, arguments and
+ * addresses.
  */
 export const configAnswer = (
   servers: ReadonlyArray<ServerEntry>,
@@ -18,15 +20,19 @@ export const configAnswer = (
   revision: Revision
 ): GetConfigRet => {
   const answer = new Map<string, Readonly<Record<string, unknown>>>()
-  for (const { bundleId, config } of servers) {
+  for (const { bundleId, config, origin } of servers) {
     const key = revision.serverKey === "bundle_id" ? bundleId : config.name
     // names may collide, and an answer has room for one of each
-    if (!answer.has(key)) answer.set(key, serverAnswer(bundleId, config))
+    if (!answer.has(key)) answer.set(key, serverAnswer(bundleId, config, origin.dialect))
   }
   return { servers: Object.fromEntries(answer), inputs: inputs.map((input) => inputAnswer(input, revision)) }
 }
 
-const serverAnswer = (bundleId: string, config: ServerConfig): Readonly<Record<string, unknown>> => ({
+const serverAnswer = (
+  bundleId: string,
+  config: ServerConfig,
+  dialect: Dialect
+): Readonly<Record<string, unknown>> => ({
   name: config.name,
   bundle_id: bundleId,
   disabled: config.disabled,
@@ -35,13 +41,8 @@ const serverAnswer = (bundleId: string, config: ServerConfig): Readonly<Record<s
   default_tool_meta: config.default_tool_meta ? canonical(config.default_tool_meta) : null,
   vrl: config.vrl ?? null,
   type: config.type,
-  server_parameters: config.type === "stdio"
-    ? { ...config.server_parameters, env: masked(config.server_parameters.env) }
-    : { ...config.server_parameters, headers: masked(config.server_parameters.headers) }
+  server_parameters: maskedParameters(config, dialect)
 })
-
-const masked = (secrets: Readonly<Record<string, unknown>> | null): Readonly<Record<string, string>> | null =>
-  secrets === null ? null : mapValues(secrets, (value) => mask(String(value)))
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Readonly<Record<string, B>> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))

@@ -3,21 +3,19 @@
  */
 import * as Result from "effect/Result"
 import { isRecord } from "../../protocol/Json.ts"
-import type { Diagnostic } from "../Diagnostic.ts"
 import { InputDefinition, kinds, labelled } from "../InputDefinition.ts"
-import { decoderOf } from "./serverEntry.ts"
+import { decoderOf } from "./decoding.ts"
 
 /** The definitions that can be used, and what is wrong with the others. Of two with one id the first counts. */
 export const readInputs = (value: unknown): {
   readonly inputs: ReadonlyArray<InputDefinition>
-  readonly diagnostics: ReadonlyArray<Diagnostic>
+  /** In sentences that name the place. */
+  readonly problems: ReadonlyArray<string>
 } => {
-  if (value === undefined || value === null) return { inputs: [], diagnostics: [] }
-  if (!Array.isArray(value)) {
-    return { inputs: [], diagnostics: [{ server: undefined, message: "inputs is not a list and was ignored" }] }
-  }
+  if (value === undefined || value === null) return { inputs: [], problems: [] }
+  if (!Array.isArray(value)) return { inputs: [], problems: ["inputs is not a list and was ignored"] }
   const inputs = new Map<string, InputDefinition>()
-  const diagnostics: Array<Diagnostic> = []
+  const problems: Array<string> = []
   value.forEach((item: unknown, index) => {
     const read = Result.flatMap(decodeInput(item), (input) => {
       const problem = problemOf(input) ?? (inputs.has(input.id) ? "has the id of an earlier input" : undefined)
@@ -26,10 +24,10 @@ export const readInputs = (value: unknown): {
     if (Result.isSuccess(read)) inputs.set(read.success.id, read.success)
     else {
       const id = isRecord(item) && typeof item["id"] === "string" ? ` ("${item["id"]}")` : ""
-      diagnostics.push({ server: undefined, message: `inputs[${index}]${id} was left out: ${read.failure}` })
+      problems.push(`inputs[${index}]${id} was left out: ${read.failure}`)
     }
   })
-  return { inputs: [...inputs.values()], diagnostics }
+  return { inputs: [...inputs.values()], problems }
 }
 
 const decode = decoderOf(InputDefinition)
@@ -66,7 +64,8 @@ const problemOfText = ({ maxLength, minLength, pattern }: Of<"promptString">): s
 
 const isPattern = (text: string): boolean => {
   try {
-    return new RegExp(text, "u") !== undefined
+    new RegExp(text, "u").test("")
+    return true
   } catch {
     return false
   }

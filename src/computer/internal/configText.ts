@@ -1,0 +1,45 @@
+/**
+ * The text of a config file as a value: JSON as people write it, or TOML.
+ */
+import * as Result from "effect/Result"
+import { parse as parseJsonc, type ParseError, printParseErrorCode } from "jsonc-parser"
+import { parse as parseToml, TomlError } from "smol-toml"
+
+/** Reads a text. A complaint says where it is wrong and shows nothing of it. */
+export const configText = (text: string, sourceName: string): Result.Result<unknown, string> => {
+  const plain = text.startsWith("\uFEFF") ? text.slice(1) : text
+  return /\.toml$/i.test(sourceName) ? tomlValue(plain) : jsonValue(plain)
+}
+
+const jsonValue = (json: string): Result.Result<unknown, string> => {
+  const errors: Array<ParseError> = []
+  const value: unknown = parseJsonc(json, errors, { allowTrailingComma: true })
+  const [error] = errors
+  if (error === undefined) return Result.succeed(value)
+  return Result.fail(
+    json.trim() === ""
+      ? "is empty; write { \"mcpServers\": { … } }"
+      : `is not valid JSON at ${position(json, error.offset)}: ${wordsOf(printParseErrorCode(error.error))}`
+  )
+}
+
+const tomlValue = (toml: string): Result.Result<unknown, string> => {
+  try {
+    return Result.succeed(parseToml(toml))
+  } catch (error) {
+    // its message shows the line, which may hold a secret
+    return Result.fail(
+      error instanceof TomlError
+        ? `is not valid TOML at line ${error.line}, column ${error.column}`
+        : "is not valid TOML"
+    )
+  }
+}
+
+const position = (text: string, offset: number): string => {
+  const before = text.slice(0, offset).split(/\r\n|\r|\n/)
+  return `line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`
+}
+
+/** `CloseBraceExpected` as `close brace expected`. */
+const wordsOf = (code: string): string => code.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
