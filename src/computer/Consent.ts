@@ -40,14 +40,24 @@ export interface PendingCall {
 }
 
 /** Whether a call may run. */
-export type Verdict =
-  /** `by` says what allowed it, for the records: `auto_apply`, `policy`, `read-only`, `all`, `remembered`, `person`. */
-  | { readonly _tag: "Allowed"; readonly by: string }
+export type Verdict = Allowed | Refused
+
+export interface Allowed {
+  readonly _tag: "Allowed"
+  /** What allowed it, for the records: `auto_apply`, `policy`, `read-only`, `all`, `remembered`, `person`. */
+  readonly by: string
+}
+
+export interface Refused {
+  readonly _tag: "Refused"
   /**
-   * `message` tells the Agent why, and the person at the Computer how to allow it. `by` is `policy`, `read-only`,
-   * `remembered`, `person`, `nobody` (there is nobody to ask), `timeout` or `failure` (of the one who asks).
+   * What refused it: `policy`, `read-only`, `remembered`, `person`, `nobody` (there is nobody to ask), `timeout` or
+   * `failure` (of the one who asks).
    */
-  | { readonly _tag: "Refused"; readonly by: string; readonly message: string }
+  readonly by: string
+  /** Tells the Agent why, and the person at the Computer how to allow it. */
+  readonly message: string
+}
 
 /**
  * What happens to calls about which nobody has said anything: `ask` asks a person, `read-only` runs the tools that their
@@ -132,6 +142,10 @@ export const layerAllowAll: Layer.Layer<Consent> = Layer.succeed(Consent, {
   remembered: Effect.succeed([]),
   forget: () => Effect.succeed(0)
 })
+
+/** The verdict on a call whose deadline passed before there was one. */
+export const unanswered = (call: Pick<PendingCall, "exposedName">): Refused =>
+  notConfirmed("timeout", call, "the confirmation timed out.")
 
 // -----------------------------------------------------------------------------
 // Choosing
@@ -246,7 +260,7 @@ const verdictOf = (call: PendingCall, reply: Reply<Answer> | undefined): Verdict
     case undefined:
       return notConfirmed("nobody", call, `there is nobody to ask at this Computer. ${howTo(call)}`)
     case "TimedOut":
-      return notConfirmed("timeout", call, "the confirmation timed out.")
+      return unanswered(call)
     case "Failed":
       return notConfirmed("failure", call, `the confirmation failed: ${reply.why}`)
     case "Answered":
@@ -256,7 +270,7 @@ const verdictOf = (call: PendingCall, reply: Reply<Answer> | undefined): Verdict
   }
 }
 
-const notConfirmed = (by: string, call: PendingCall, why: string): Verdict => ({
+const notConfirmed = (by: string, call: Named, why: string): Refused => ({
   _tag: "Refused",
   by,
   message: `The call of ${nameOf(call)} needs confirmation, but ${why}`
@@ -274,7 +288,9 @@ const decided = (by: string, call: PendingCall, answer: Answer): Verdict => {
   }
 }
 
-const nameOf = ({ exposedName }: PendingCall): string => `the tool "${exposedName}"`
+type Named = Pick<PendingCall, "exposedName">
+
+const nameOf = ({ exposedName }: Named): string => `the tool "${exposedName}"`
 
 const howTo = ({ server, tool }: PendingCall): string =>
   `To allow it, whoever runs the Computer can set "tool_meta": { ${JSON.stringify(tool)}: { "auto_apply": true } } ` +

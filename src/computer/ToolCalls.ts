@@ -20,7 +20,7 @@ import * as WireError from "../protocol/WireError.ts"
 import { AuditLog } from "./AuditLog.ts"
 import { CallHistory } from "./CallHistory.ts"
 import type { CallRecord } from "./CallRecord.ts"
-import { Consent, type Verdict } from "./Consent.ts"
+import { Consent, unanswered, type Verdict } from "./Consent.ts"
 import { Desktop } from "./Desktop.ts"
 import { authResult } from "./internal/authResult.ts"
 import { hasLimits, makeCallLimiter } from "./internal/callLimits.ts"
@@ -178,14 +178,16 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<ToolCalls["Service"
         )
       }
       const result = route === undefined
-        ? ToolResult.unknownTool(request.tool_name)
+        ? Effect.succeed(ToolResult.unknownTool(request.tool_name))
         // during the call its windows may change as well as at its end
-        : yield* Effect.andThen(desktop.used(route.bundleId), runRoute(Object.assign(begun, { route }), prepare)).pipe(
-          Effect.ensuring(desktop.used(route.bundleId)),
-          Effect.onInterrupt(() => recorded(begun, ToolResult.cancelled))
+        : Effect.andThen(desktop.used(route.bundleId), runRoute(Object.assign(begun, { route }), prepare)).pipe(
+          Effect.ensuring(desktop.used(route.bundleId))
         )
-      yield* recorded(begun, result)
-      return result
+      // it does not fail: without a result nobody waits for one any more
+      return yield* Effect.onExit(
+        result,
+        (exit) => recorded(begun, Exit.isSuccess(exit) ? exit.value : ToolResult.cancelled)
+      )
     }
   )
 
@@ -279,7 +281,12 @@ const makeCall = Effect.fnUntraced(
         }),
         Effect.timeoutOrElse({
           duration: request.timeout * 1000,
-          orElse: () => Effect.succeed(ToolResult.timedOut(request.timeout))
+          orElse: () =>
+            Effect.sync(() => {
+              if (begun.verdict !== undefined) return ToolResult.timedOut(request.timeout)
+              begun.verdict = unanswered({ exposedName: request.tool_name })
+              return ToolResult.notConfirmed(begun.verdict.message)
+            })
         }),
         Effect.annotateLogs({ req_id: request.req_id })
       )

@@ -147,7 +147,7 @@ export const project = (states: ReadonlyArray<ServerStatus>, revision: Revision.
         tool: tool.name,
         definition: tool,
         entry,
-        autoApply: meta?.["auto_apply"] === true
+        autoApply: typeof meta?.["auto_apply"] === "boolean" ? meta["auto_apply"] : undefined
       })
       tools.push(describe(tool, { name, bundleId, meta }))
     }
