@@ -9,6 +9,7 @@ import * as CallHistory from "./CallHistory.ts"
 import * as Consent from "./Consent.ts"
 import * as Desktop from "./Desktop.ts"
 import * as Inputs from "./Inputs.ts"
+import * as ScriptChecks from "./internal/scriptChecks.ts"
 import * as McpConnector from "./McpConnector.ts"
 import * as McpManager from "./McpManager.ts"
 import * as ResultTransform from "./ResultTransform.ts"
@@ -48,7 +49,7 @@ export type Services =
  */
 export const layer = (options: Options, revision?: Revision.Revision): Layer.Layer<Services> =>
   Layer.fresh(
-    Layer.fresh(ToolCalls.layer).pipe(
+    Layer.merge(Layer.fresh(ToolCalls.layer), ScriptChecks.layer).pipe(
       Layer.provideMerge(Layer.mergeAll(ToolRegistry.layerOf(revision), Desktop.layerOf(revision))),
       Layer.provideMerge(McpManager.layer(options)),
       Layer.provideMerge(Layer.mergeAll(
@@ -57,7 +58,7 @@ export const layer = (options: Options, revision?: Revision.Revision): Layer.Lay
         options.consent ?? Consent.layer({ mode: "read-only" }),
         CallHistory.layer({ size: options.historySize }),
         options.auditLog ?? AuditLog.layerNone,
-        options.resultTransform ?? ResultTransform.layerNone
+        options.resultTransform ?? ResultTransform.layer
       ))
     )
   )

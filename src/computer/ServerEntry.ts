@@ -35,6 +35,8 @@ export interface ServerSettings {
   readonly limits?: CallLimits | undefined
   /** What single tools are held to, by original name, on top of the limits of their server. */
   readonly toolLimits?: Readonly<Record<string, CallLimits>> | undefined
+  /** A script for its results in another language than that of `vrl`, for an engine of the `ResultTransform`. */
+  readonly transform?: { readonly language: string; readonly script: string } | undefined
   /** A file with variables for its environment, `NAME=value` a line. May hold placeholders. */
   readonly envFile?: string | undefined
   /** For a URL without a type: Streamable HTTP is tried first, then SSE. */

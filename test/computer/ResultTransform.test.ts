@@ -1,0 +1,219 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Logger, References } from "effect"
+import { TestClock } from "effect/testing"
+import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as ResultTransform from "../../src/computer/ResultTransform.ts"
+import type { ServerSettings } from "../../src/computer/ServerEntry.ts"
+import type { CallToolResult } from "../../src/protocol/Tool.ts"
+import { atOnce } from "./support/mcpClients.ts"
+
+const entryOf = Effect.fnUntraced(function*(vrl: string | null, transform?: ServerSettings["transform"]) {
+  const { servers } = yield* ConfigFile.fromValue({ servers: { s: { command: "-", vrl } } }, "test")
+  return { ...servers[0]!, settings: { transform } }
+})
+
+const jsonata = (script: string) => entryOf(null, { language: "jsonata", script })
+
+const result: CallToolResult = {
+  content: [{ type: "text", text: "see https://example.com/a?b=1 for more" }],
+  structuredContent: { n: 2 ** 53 - 1 },
+  isError: false,
+  meta: { kept: true }
+}
+const event: ResultTransform.TransformEvent = { result, tool: "search", args: { q: "ü", deep: { n: 1 } } }
+
+/** What was logged as a warning. */
+const warnings = () => {
+  const lines: Array<string> = []
+  const layer = Layer.mergeAll(
+    Logger.layer([Logger.make(({ logLevel, message }) => void (logLevel === "Warn" && lines.push(String(message))))]),
+    Layer.succeed(References.MinimumLogLevel, "Info")
+  )
+  return { lines, layer }
+}
+
+const make = (options?: ResultTransform.EngineOptions) =>
+  ResultTransform.make({
+    engines: { vrl: ResultTransform.vrl(options), jsonata: ResultTransform.jsonata(options) }
+  })
+
+const threads = () => process.getActiveResourcesInfo().filter((kind) => kind === "MessagePort").length
+
+describe("ResultTransform", () => {
+  it.live("adds what a VRL script makes of result, tool and parameters as JSON text, and leaves the rest alone", () =>
+    Effect.gen(function*() {
+      const transform = yield* make()
+      const entry = yield* entryOf([
+        ".url = parse_regex!(string!(.content[0].text), r'(?P<url>https://\\S+)').url",
+        ".call = .tool_name",
+        "del(.content)"
+      ].join("\n"))
+      assert.isUndefined(yield* transform.check(entry))
+      const { meta, ...rest } = yield* transform.apply(entry, event)
+      const { a2c_vrl_transformed, ...others } = meta ?? {}
+      assert.deepStrictEqual<unknown>({ ...rest, meta: others }, result)
+      assert.deepStrictEqual(JSON.parse(String(a2c_vrl_transformed)), {
+        call: "search",
+        isError: false,
+        meta: { kept: true },
+        parameters: { q: "ü", deep: { n: 1 } },
+        structuredContent: { n: 2 ** 53 - 1 },
+        tool_name: "search",
+        url: "https://example.com/a?b=1"
+      })
+      const bare = yield* transform.apply(entry, { ...event, result: { content: result.content!, meta: null } })
+      assert.deepStrictEqual(Object.keys(bare.meta ?? {}), ["a2c_vrl_transformed"])
+    }))
+
+  it.live("takes the time zone of no machine, and shows scripts nothing of this one", () =>
+    Effect.gen(function*() {
+      const before = process.env["TZ"]
+      process.env["TZ"] = "America/New_York"
+      process.env["A2C_TEST_SECRET"] = "canary"
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          if (before === undefined) delete process.env["TZ"]
+          else process.env["TZ"] = before
+          delete process.env["A2C_TEST_SECRET"]
+        })
+      )
+      const transform = yield* make()
+      const entry = yield* entryOf(
+        ". = { \"at\": format_timestamp!(parse_timestamp!(\"2024-01-01 00:00:00\", \"%F %T\"), \"%+\"), " +
+          "\"secret\": get_env_var(\"A2C_TEST_SECRET\") ?? \"none\" }"
+      )
+      const { meta } = yield* transform.apply(entry, event)
+      assert.deepStrictEqual(JSON.parse(String(meta?.["a2c_vrl_transformed"])), {
+        at: "2024-01-01T00:00:00+00:00",
+        secret: "none"
+      })
+    }))
+
+  it.live("tells where a script is broken, once, and does without it", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = warnings()
+      yield* Effect.gen(function*() {
+        const transform = yield* make()
+        for (
+          const [entry, complaint] of [
+            [
+              yield* entryOf("# é 😀\n  .b = parse_json(.x)"),
+              /^vrl: line 2, column 8: unhandled fallible assignment \(103\)/
+            ],
+            [yield* entryOf(".a = "), /^vrl: line 1, column 5: syntax error/],
+            [yield* jsonata("{\n \"a\": [1,\n }"), /^jsonata: line 3, column 3: .*unary operator/],
+            [yield* entryOf(null, { language: "cobol", script: "x" }), /^cobol: there is no engine for cobol/]
+          ] as const
+        ) {
+          const said = lines.length
+          assert.match((yield* transform.check(entry)) ?? "", complaint)
+          yield* transform.check(entry)
+          assert.strictEqual(yield* transform.apply(entry, event), result)
+          assert.strictEqual(lines.length, said + 1)
+          assert.match(lines.at(-1)!, /^The \w+ script of "s" is not used: /)
+        }
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.live("keeps the result when a script fails, and warns of it once a minute", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = warnings()
+      yield* Effect.gen(function*() {
+        const transform = yield* make()
+        const entry = yield* entryOf(".a = parse_json!(string!(.content[0].text))")
+        for (let count = 0; count < 3; count++) assert.strictEqual(yield* transform.apply(entry, event), result)
+        assert.strictEqual(lines.length, 1)
+        assert.match(lines[0]!, /^The vrl script of "s" failed for search: [^]*unable to parse json/)
+        const other = yield* jsonata("$number(content[0].text)")
+        assert.strictEqual(yield* transform.apply(other, event), result)
+        assert.match(lines[1]!, /Unable to cast value to a number/)
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.live("runs JSONata, next to VRL if there are both, and each on the result itself", () =>
+    Effect.gen(function*() {
+      const transform = yield* make()
+      const both = yield* entryOf(". = .isError", {
+        language: "jsonata",
+        script: "{ \"n\": structuredContent.n, \"q\": parameters.q, \"meta\": $keys(meta) }"
+      })
+      const { meta } = yield* transform.apply(both, event)
+      assert.deepStrictEqual(meta, {
+        kept: true,
+        a2c_vrl_transformed: "false",
+        a2c_jsonata_transformed: `{"n":${2 ** 53 - 1},"q":"ü","meta":"kept"}`
+      })
+      const nothing = yield* transform.apply(yield* jsonata("missing"), event)
+      assert.strictEqual(nothing.meta?.["a2c_jsonata_transformed"], "null")
+    }))
+
+  it.live("ends a script that runs over its budget, and goes on with another thread", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = warnings()
+      yield* Effect.gen(function*() {
+        const transform = yield* make({ timeBudget: "300 millis" })
+        const endless = yield* jsonata("($f := function($n) { $f($n + 1) }; $f(0))")
+        const fine = yield* jsonata("tool_name")
+        const [first, second, third] = yield* atOnce(Effect.all([
+          transform.apply(fine, event),
+          transform.apply(endless, event),
+          transform.apply(fine, event)
+        ], { concurrency: "unbounded" }))
+        assert.strictEqual(second, result)
+        for (const each of [first, third]) assert.strictEqual(each!.meta?.["a2c_jsonata_transformed"], "\"search\"")
+        assert.deepStrictEqual(lines, [
+          "The jsonata script of \"s\" failed for search: it took longer than 0.3 s and was ended"
+        ])
+        // a caller that leaves does not wait for it
+        const leaving = yield* Effect.forkChild(transform.apply(endless, event), { startImmediately: true })
+        yield* Effect.sleep("50 millis")
+        const start = performance.now()
+        yield* Fiber.interrupt(leaving)
+        assert.isBelow(performance.now() - start, 100)
+        assert.isDefined((yield* transform.apply(fine, event)).meta?.["a2c_jsonata_transformed"])
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.live("starts no thread without a script, and leaves none behind", () =>
+    Effect.gen(function*() {
+      const before = threads()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const transform = yield* make()
+        const plain = yield* entryOf(null)
+        assert.strictEqual(yield* transform.apply(plain, event), result)
+        assert.isUndefined(yield* transform.check(plain))
+        assert.strictEqual(threads(), before)
+        yield* transform.apply(yield* jsonata("1"), event)
+        yield* transform.check(yield* entryOf(".a = 1"))
+        assert.isAbove(threads(), before)
+      }))
+      assert.strictEqual(threads(), before)
+    }))
+
+  it.effect("names the package to install when an engine is missing, and is open for others", () =>
+    Effect.gen(function*() {
+      let made = 0
+      const transform = yield* ResultTransform.make({
+        engines: {
+          upper: Effect.sync(() => {
+            made++
+            return {
+              check: (script) => Effect.succeed(script === "" ? "line 1, column 1: is empty" : undefined),
+              run: (script, { tool_name }) => Effect.succeed(JSON.stringify(script + String(tool_name).toUpperCase()))
+            } satisfies ResultTransform.Engine
+          }),
+          lost: Effect.fail(new ResultTransform.TransformError({ message: "install it with `npm install lost`" }))
+        }
+      })
+      assert.strictEqual(made, 0)
+      const upper = (script: string) => entryOf(null, { language: "upper", script })
+      const { meta } = yield* transform.apply(yield* upper("> "), event)
+      assert.strictEqual(meta?.["a2c_upper_transformed"], "\"> SEARCH\"")
+      assert.strictEqual(yield* transform.check(yield* upper("")), "upper: line 1, column 1: is empty")
+      assert.strictEqual(made, 1)
+      const lost = yield* entryOf(null, { language: "lost", script: "x" })
+      assert.strictEqual(yield* transform.check(lost), "lost: install it with `npm install lost`")
+      assert.strictEqual(yield* transform.apply(lost, event), result)
+      yield* TestClock.adjust("1 minute")
+    }))
+})
