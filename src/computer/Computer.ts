@@ -115,6 +115,9 @@ export const layerNoDeps = (
   Transport | Membership.Membership | Blobs.Blobs | Uploads.Uploads | Host.Services
 > => Layer.effect(Computer, make(seat))
 
+/** The configuration as `client:get_config` tells it: nothing rendered, nothing secret. */
+export const describeConfig: typeof configAnswer = configAnswer
+
 // -----------------------------------------------------------------------------
 // Internal
 // -----------------------------------------------------------------------------

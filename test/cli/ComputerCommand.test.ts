@@ -59,7 +59,10 @@ describe("smcp computer", () => {
           ends: mcpServerEntry({ exit: 3 }, mark),
           babbles: mcpServerEntry({ banner: "hello\nworld\n", silent: true }, mark)
         })
-        const computer = yield* startSmcp(["computer", "--config", config, "--name", "mixed", "--json"], env)
+        const computer = yield* startSmcp(
+          ["computer", "--config", config, "--name", "mixed", "--json", "--log-format", "text"],
+          env
+        )
         assert.deepStrictEqual(JSON.parse(yield* computer.firstLine), {
           office: "office",
           name: "mixed",
@@ -145,7 +148,7 @@ describe("smcp computer", () => {
       const { env, server, url } = yield* startServer
       const mark = randomUUID()
       const config = yield* configFile({ raw: mcpServerEntry({}, mark) })
-      const computer = yield* startSmcp(["computer", "--config", config, "--name", "n"], env)
+      const computer = yield* startSmcp(["computer", "--config", config, "--name", "n", "--log-format", "text"], env)
       assert.match(yield* computer.firstLine, /^Joined office office as n: 1 of 1 MCP servers ready, 1 tools$/)
       yield* server.kill("SIGTERM")
       yield* computer.stderrHas(/WARN The connection to the Server is lost/)

@@ -65,6 +65,11 @@ export const packageRules: ReadonlyArray<PackageRule> = [
     why: "it is for the Computer's configuration files and what is typed into its console"
   },
   {
+    specifier: /^smol-toml$/,
+    from: /^src\/computer\/internal\/configText\.ts$/,
+    why: "src/computer/internal/configText.ts reads every text of a configuration"
+  },
+  {
     specifier: /^@napi-rs\/keyring$/,
     from: /^src\/computer\/internal\/keyring\.ts$/,
     why: "src/computer/internal/keyring.ts is the only door to the operating system's keychain"

@@ -1,95 +1,141 @@
 /**
- * What `smcp computer` runs.
+ * What `smcp computer` runs: a console, a script, one command of the console, or a host without any.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import { join } from "node:path"
-import * as Computer from "../../computer/Computer.ts"
-import * as ConfigFile from "../../computer/ConfigFile.ts"
-import * as McpManager from "../../computer/McpManager.ts"
-import * as ToolRegistry from "../../computer/ToolRegistry.ts"
-import type { Revision } from "../../protocol/Revision.ts"
-import * as Membership from "../../transport/Membership.ts"
-import * as SocketIoTransport from "../../transport/SocketIoTransport.ts"
-import { logState, stateEnd } from "./connection.ts"
+import { fstatSync } from "node:fs"
+import { McpManager } from "../../computer/McpManager.ts"
+import { ToolRegistry } from "../../computer/ToolRegistry.ts"
+import type { Settings } from "../ComputerCommand.ts"
+import type { KnownCommand } from "../console/ConsoleCommand.ts"
+import { Office } from "../console/Office.ts"
+import * as Questions from "../console/Questions.ts"
+import * as Script from "../console/Script.ts"
+import { Session } from "../console/Session.ts"
+import { followConfig, hostLayer, loadConfig, logDiagnostics, officeLayer, stateOf } from "./computerHost.ts"
+import { stateEnd } from "./connection.ts"
 import { exitCodes } from "./exitCodes.ts"
+import { usage } from "./failure.ts"
+import { environmentOf } from "./flags.ts"
+import * as logging from "./logging.ts"
 import { print, printJson } from "./output.ts"
 import { signalMeans } from "./signals.ts"
-import { defaultStateDirectory, seatDirectory, usable } from "./stateDirectory.ts"
 import { untilStdinEnds } from "./stdin.ts"
-
-export interface Options {
-  readonly config: string
-  readonly url: string
-  readonly office: string
-  readonly name: string
-  readonly apiKey: Option.Option<Redacted.Redacted>
-  readonly landingRoot: Option.Option<string>
-  readonly stateDir: Option.Option<string>
-  readonly revision: Revision
-  readonly json: boolean
-  readonly exitWithStdin: boolean
-}
+import { whileWaiting } from "./waiting.ts"
 
 /** How long the line on stdout waits for MCP servers that are still starting. */
 const START_PATIENCE = "5 seconds"
 
-/** Joins, prints one line, and hosts until a signal comes or the Server ends it for good. */
-export const host = Effect.fnUntraced(function*(options: Options) {
-  const file = yield* ConfigFile.load(options.config)
-  for (const { message } of file.diagnostics) yield* Effect.logWarning(message)
-  if (file.servers.length === 0) yield* Effect.logWarning(`${options.config} has no MCP server that can be used`)
-  yield* signalMeans(exitCodes.ok)
-  const state = Option.isSome(options.stateDir) ? yield* usable(options.stateDir.value) : defaultStateDirectory()
-  yield* run(options).pipe(Effect.provide(layerOf(options, file, state)), Effect.scoped)
+/** Does what the command line, and where it was typed, ask for. */
+export const host = Effect.fnUntraced(function*(options: Settings) {
+  const source = scriptOf(options)
+  if (source !== undefined) return yield* script(options, source)
+  yield* headless(options)
 })
 
-const layerOf = (
-  { apiKey, landingRoot, name, office, revision, url }: Options,
-  { inputs, servers }: ConfigFile.ConfigFile,
-  state: string
-) =>
-  Computer.layerOnTransport({
-    name,
-    office,
-    servers,
-    inputs,
-    landingRoot: Option.getOrUndefined(landingRoot),
-    blobs: { spoolDirectory: join(seatDirectory(state, { office, name }), "spool") }
-  }).pipe(
-    Layer.provide(SocketIoTransport.layer({ url, revision, apiKey: Option.getOrUndefined(apiKey) }))
-  )
+// -----------------------------------------------------------------------------
+// Which way
+// -----------------------------------------------------------------------------
 
-const run = Effect.fnUntraced(function*({ exitWithStdin, json, name, office }: Options) {
-  const manager = yield* McpManager.McpManager
-  const registry = yield* ToolRegistry.ToolRegistry
-  const { changes } = yield* Membership.Membership
-  yield* Effect.forkScoped(logState(changes), { startImmediately: true })
+/** Where the commands come from when they are not typed. */
+const scriptOf = (options: Settings): string | undefined => {
+  if (Option.isSome(options.script)) return options.script.value
+  const isAsked = !options.headless && !options.exitWithStdin && Option.isNone(options.office)
+  return isAsked && stdinHolds() ? "-" : undefined
+}
+
+/** Whether standard input is something that a program fills, as opposed to a terminal or `/dev/null`. */
+const stdinHolds = (): boolean => {
+  try {
+    const stat = fstatSync(0)
+    return stat.isFIFO() || stat.isFile() || stat.isSocket()
+  } catch {
+    return false
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Scripts
+// -----------------------------------------------------------------------------
+
+/** With a host whose servers have started, and nobody to ask. */
+const hosted = (options: Settings) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const config = yield* loadConfig(options)
+    const state = yield* stateOf(options)
+    const layer = Layer.mergeAll(
+      yield* hostLayer(options, config, state, undefined),
+      officeLayer(options, state),
+      Questions.layerNobody,
+      Layer.succeed(Session, { interactive: false, revision: options.revision })
+    )
+    return yield* Effect.gen(function*() {
+      yield* followConfig(options, config)
+      yield* whileWaiting("Starting the MCP servers")((yield* McpManager).ready)
+      return yield* self
+    }).pipe(Effect.provide(layer), Effect.scoped)
+  })
+
+const script = (options: Settings, source: string) =>
+  Script.script({ source, json: options.json, keepGoing: options.keepGoing }).pipe(hosted(options))
+
+/** Runs one command of the console. */
+export const oneShot = (options: Settings, command: KnownCommand, words: ReadonlyArray<string>) =>
+  Script.oneShot(command, words, options.json).pipe(hosted(options))
+
+// -----------------------------------------------------------------------------
+// Headless
+// -----------------------------------------------------------------------------
+
+const ownLog = ({ logFormat }: Settings) =>
+  logging.layerFormat(Option.getOrElse(logFormat, () => process.stderr.isTTY ? "text" as const : "json" as const))
+
+/** Joins, prints one line, and hosts until a signal comes or the Server ends it for good. */
+const headless = Effect.fnUntraced(function*(options: Settings) {
+  const seat = yield* seatOf(options)
+  const config = yield* loadConfig(options)
+  if (config.paths.length === 0) return yield* missing("config")
+  if (config.servers.length === 0) {
+    yield* Effect.logWarning(`${config.paths.join(", ")} has no MCP server that can be used`)
+  }
+  yield* signalMeans(exitCodes.ok)
+  const state = yield* stateOf(options)
+  const layer = yield* hostLayer(options, config, state, undefined)
+  yield* Effect.gen(function*() {
+    yield* (yield* Office).connect(seat.url)
+    yield* Effect.provide(Effect.andThen(followConfig(options, config), serve(options, seat)), layer)
+  }).pipe(Effect.provide(officeLayer(options, state)), Effect.scoped)
+}, (self, options) => Effect.provide(self, ownLog(options)))
+
+const missing = (flag: string) =>
+  usage(`Missing required flag: --${flag} (or set ${environmentOf[flag]}). See "smcp computer --help"`)
+
+interface Place {
+  readonly url: string
+  readonly office: string
+  readonly name: string
+}
+
+const seatOf = Effect.fnUntraced(function*({ name, office, url }: Settings) {
+  if (Option.isNone(url)) return yield* missing("url")
+  if (Option.isNone(office)) return yield* missing("office")
+  if (Option.isNone(name)) return yield* missing("name")
+  return { url: url.value, office: office.value, name: name.value }
+})
+
+const serve = Effect.fnUntraced(function*({ exitWithStdin, json }: Settings, { name, office }: Place) {
+  const manager = yield* McpManager
+  const seat = yield* Office
+  yield* seat.join(office, name)
   yield* Effect.timeoutOption(manager.ready, START_PATIENCE)
   const states = yield* manager.states
   const ready = states.filter(({ state }) => state._tag === "Ready").length
-  const tools = (yield* registry.list).length
+  const tools = (yield* (yield* ToolRegistry).list).length
   yield* json
     ? printJson({ office, name, servers: states.length, ready, tools })
     : print(`Joined office ${office} as ${name}: ${ready} of ${states.length} MCP servers ready, ${tools} tools`)
-  yield* Effect.forkScoped(logDiagnostics(registry), { startImmediately: true })
-  const end = stateEnd(changes)
+  yield* logDiagnostics
+  const end = stateEnd(yield* seat.membership)
   yield* exitWithStdin ? Effect.raceFirst(end, untilStdinEnds) : end
 })
-
-/** Says each remark on the tools once. */
-const logDiagnostics = (registry: ToolRegistry.ToolRegistry["Service"]) => {
-  const said = new Set<string>()
-  return registry.changes.pipe(
-    Stream.mapEffect(() => registry.diagnostics),
-    Stream.runForEach(Effect.forEach(({ message, server }) => {
-      const text = server === undefined ? message : `${server}: ${message}`
-      if (said.has(text)) return Effect.void
-      said.add(text)
-      return Effect.logWarning(text)
-    }, { discard: true }))
-  )
-}

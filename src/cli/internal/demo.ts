@@ -109,7 +109,7 @@ const startComputer = Effect.fnUntraced(function*({ environment }: DemoServer, m
   const config = { mcpServers: { everything: { command: process.execPath, args: [mcpServer, "stdio"] } } }
   const file = `${directory}/mcp.json`
   yield* fs.writeFileString(file, JSON.stringify(config, undefined, 2))
-  const args = ["computer", "--config", file, "--name", COMPUTER]
+  const args = ["computer", "--config", file, "--name", COMPUTER, "--approve", "all", "--log-format", "text"]
   yield* tell(
     `mcp.json: { "mcpServers": { "everything": { "command": "node", "args": ["…/server-everything", "stdio"] } } }`
   )

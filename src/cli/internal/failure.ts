@@ -10,7 +10,7 @@ import * as SmcpError from "../../protocol/SmcpError.ts"
 import type * as WireError from "../../protocol/WireError.ts"
 import { type ExitCode, exitCodes } from "./exitCodes.ts"
 
-/** A command that failed for a reason it can name. */
+/** A command that failed for a reason it can name; the message is empty when everything was said. */
 export class Failure extends Schema.TaggedError<Failure>()("Failure", {
   message: Schema.String,
   exitCode: Schema.Int
@@ -29,7 +29,7 @@ export interface Report {
 /** Reads why a command failed. */
 export const report = (cause: Cause.Cause<unknown>): Report => {
   const error = Cause.squash(cause)
-  if (error instanceof Failure) return { exitCode: error.exitCode, line: oneLine(error.message) }
+  if (error instanceof Failure) return { exitCode: error.exitCode, line: oneLine(error.message) || undefined }
   if (error instanceof SmcpError.SmcpError) return ofSmcpError(error)
   const message = error instanceof Error ? error.message : String(error)
   return { exitCode: exitCodes.failed, line: `Unexpected: ${oneLine(message)} (--debug shows more)` }

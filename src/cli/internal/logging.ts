@@ -29,10 +29,32 @@ const messageOf = (error: unknown): string => error instanceof Error ? error.mes
 const timeOf = (date: Date): string =>
   [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":")
 
+/** One JSON object a line, for programs that collect logs: `level`, `message`, `timestamp`, annotations, the cause. */
+const jsonLine = Logger.make<unknown, string>(({ cause, date, fiber, logLevel, message }) => {
+  const words = (Array.isArray(message) ? message : [message]).map(word)
+  const reason = cause.reasons.length === 0
+    ? {}
+    : { cause: fiber.getRef(Debug) ? Cause.pretty(cause) : messageOf(Cause.squash(cause)) }
+  return JSON.stringify({
+    timestamp: date.toISOString(),
+    level: logLevel.toUpperCase(),
+    message: words.join(" "),
+    ...reason,
+    ...fiber.getRef(References.CurrentLogAnnotations)
+  })
+})
+
+/** How a log is written. */
+export type Format = "text" | "json"
+
+/** Writes the log on stderr in this format. */
+export const layerFormat = (format: Format): Layer.Layer<never> =>
+  Logger.layer([Logger.withConsoleError(format === "text" ? line : jsonLine)])
+
 /** Logs on stderr; from `Info` on, or from `Debug` on with `--debug`. */
 export const layer = (debug: boolean): Layer.Layer<never> =>
   Layer.mergeAll(
-    Logger.layer([Logger.withConsoleError(line)]),
+    layerFormat("text"),
     Layer.succeed(Debug, debug),
     Layer.succeed(References.MinimumLogLevel, debug ? "Debug" : "Info")
   )
