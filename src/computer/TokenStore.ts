@@ -1,15 +1,17 @@
 /**
  * Where logins to MCP servers are kept between two runs: secret texts by key.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { readFile, rm } from "node:fs/promises"
-import { join } from "node:path"
-import { attempt, attemptExisting, replaceFile } from "./internal/files.ts"
+import { readFile, rm, stat } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { attempt, attemptExisting, attemptQuietly, makeDirectory, replaceFile, withFile } from "./internal/files.ts"
 
 /** The store could not be read or written. */
 export class TokenStoreError
@@ -32,6 +34,11 @@ export class TokenStore extends Context.Service<TokenStore, {
   readonly set: (key: string, value: Redacted.Redacted) => Effect.Effect<void, TokenStoreError>
   /** Does nothing when there is none. */
   readonly remove: (key: string) => Effect.Effect<void, TokenStoreError>
+  /**
+   * Runs an effect while no other program that shares the store runs one under the same key: two that renew a login at the
+   * same moment would spoil it for each other. Never waits for long, and then runs it all the same.
+   */
+  readonly exclusively: <A, E, R>(key: string, self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }>()("a2c-smcp/computer/TokenStore") {}
 
 /** Logins that end with the program. Every use of the layer has its own. */
@@ -40,7 +47,9 @@ export const layerMemory: Layer.Layer<TokenStore> = Layer.fresh(Layer.sync(Token
   return {
     get: (key) => Effect.sync(() => values.get(key)),
     set: (key, value) => Effect.sync(() => void values.set(key, value)),
-    remove: (key) => Effect.sync(() => void values.delete(key))
+    remove: (key) => Effect.sync(() => void values.delete(key)),
+    // nobody shares it
+    exclusively: (_key, self) => self
   }
 }))
 
@@ -49,8 +58,8 @@ export const layerMemory: Layer.Layer<TokenStore> = Layer.fresh(Layer.sync(Token
  * user may share it.
  */
 export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
-  const pathOf = (key: string): string =>
-    join(directory, `${createHash("sha256").update(key).digest("hex").slice(0, 40)}.json`)
+  const pathOf = (key: string, extension = "json"): string =>
+    join(directory, `${createHash("sha256").update(key).digest("hex").slice(0, 40)}.${extension}`)
   return Layer.succeed(TokenStore, {
     get: (key) =>
       attemptExisting(() => readFile(pathOf(key), "utf8")).pipe(
@@ -58,8 +67,45 @@ export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
         failing
       ),
     set: (key, value) => failing(replaceFile(pathOf(key), Redacted.value(value))),
-    remove: (key) => failing(attempt(() => rm(pathOf(key), { force: true })))
+    remove: (key) => failing(attempt(() => rm(pathOf(key), { force: true }))),
+    exclusively: (key, self) => {
+      const path = pathOf(key, "lock")
+      return Effect.acquireUseRelease(
+        lock(path),
+        () => self,
+        (isMine) => isMine ? attemptQuietly(() => rm(path, { force: true })) : Effect.void
+      )
+    }
   })
+}
+
+/** A lock older than this was left behind by a program that died. */
+const STALE_MILLIS = 30_000
+const LOCK_TRIES = 150
+const LOCK_PAUSE = "100 millis"
+
+/** Takes a lock file; gives up, and tells so, when that fails or another one has it for long. */
+const lock = (path: string): Effect.Effect<boolean> => {
+  const taken = Effect.andThen(
+    makeDirectory(dirname(path)),
+    withFile({ path, flags: "wx", mode: 0o600 }, () => Effect.succeed(true))
+  )
+  const stale = Effect.flatMap(
+    Effect.all([attemptExisting(() => stat(path)), Clock.currentTimeMillis]),
+    ([found, now]) =>
+      found !== undefined && now - found.mtimeMs > STALE_MILLIS
+        ? attemptQuietly(() => rm(path, { force: true }))
+        : Effect.void
+  )
+  return taken.pipe(
+    Effect.tapError(() => Effect.ignore(stale)),
+    Effect.retry({
+      while: ({ code }) => code === "EEXIST",
+      schedule: Schedule.spaced(LOCK_PAUSE),
+      times: LOCK_TRIES
+    }),
+    Effect.orElseSucceed(() => false)
+  )
 }
 
 const failing = <A>(self: Effect.Effect<A, { readonly message: string }>): Effect.Effect<A, TokenStoreError> =>

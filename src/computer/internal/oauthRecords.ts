@@ -69,6 +69,8 @@ export interface Records {
   readonly client: (issuer: string) => Effect.Effect<Client | undefined, TokenStoreError>
   readonly saveClient: (issuer: string, client: Client) => Effect.Effect<void, TokenStoreError>
   readonly removeClient: (issuer: string) => Effect.Effect<void, TokenStoreError>
+  /** Renews the login of a server while no other program does. */
+  readonly renewing: <A, E>(server: string, self: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 /** The records of the `TokenStore`. */
@@ -100,6 +102,7 @@ export const makeRecords: Effect.Effect<Records, never, TokenStore> = Effect.map
     removeLogin: (gone) => Effect.andThen(store.remove(loginKey(gone)), store.remove(serverKey(gone.server))),
     client: (issuer) => read(ClientText, clientKey(issuer)),
     saveClient: (issuer, client) => write(ClientText, clientKey(issuer), client),
-    removeClient: (issuer) => store.remove(clientKey(issuer))
+    removeClient: (issuer) => store.remove(clientKey(issuer)),
+    renewing: (server, self) => store.exclusively(serverKey(server), self)
   }
 })

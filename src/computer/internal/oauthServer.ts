@@ -164,7 +164,7 @@ export const makeServerLogin = (options: ServerOptions): ServerLogin => {
         if (login !== undefined && login !== used) return Effect.succeed(login)
         const mine = Deferred.makeUnsafe<Login, McpError>()
         renewing = mine
-        return Effect.exit(renewal(used)).pipe(
+        return Effect.exit(records.renewing(url.href, renewal(used))).pipe(
           Effect.tap((exit) =>
             Effect.sync(() => {
               renewing = undefined

@@ -23,6 +23,8 @@ export interface AuthBehaviour {
   readonly withoutRefresh?: boolean | undefined
   /** An OAuth error for every refresh, or a status. */
   readonly refuseRefresh?: string | number | undefined
+  /** Tokens are issued, and told only when this is over. */
+  readonly tokenGate?: Promise<void> | undefined
   /** What it grants instead of what is asked for. */
   readonly grant?: string | undefined
 }
@@ -37,7 +39,8 @@ export interface Seen {
 export class AuthServer {
   behaviour: AuthBehaviour = {}
   readonly seen: Array<Seen> = []
-  readonly clients = new Map<string, { readonly redirectUris: ReadonlyArray<string> }>()
+  /** Registered clients, and where they may be sent back to; undefined for anywhere. */
+  readonly clients = new Map<string, { readonly redirectUris: ReadonlyArray<string> | undefined }>()
   private readonly codes = new Map<string, URLSearchParams>()
   private readonly refreshTokens = new Map<string, { readonly client: string; readonly scope: string }>()
   private readonly accessTokens = new Map<string, string>()
@@ -129,7 +132,8 @@ export class AuthServer {
   private authorize(response: ServerResponse, params: URLSearchParams): void {
     const client = this.clients.get(params.get("client_id") ?? "")
     const redirectUri = params.get("redirect_uri") ?? ""
-    const isRight = client?.redirectUris.includes(redirectUri) === true && params.get("response_type") === "code" &&
+    const mayReturn = client !== undefined && client.redirectUris?.includes(redirectUri) !== false
+    const isRight = mayReturn && params.get("response_type") === "code" &&
       params.get("code_challenge_method") === "S256" && params.has("code_challenge") && params.has("resource")
     if (!isRight) return json(response, 400, { error: "invalid_request" })
     const code = secret("code")
@@ -172,13 +176,10 @@ export class AuthServer {
     const refresh_token = secret("refresh")
     const { expiresIn = 3600, withoutRefresh = false } = this.behaviour
     if (!withoutRefresh) this.refreshTokens.set(refresh_token, { client, scope })
-    json(response, 200, {
-      access_token,
-      token_type: "Bearer",
-      expires_in: expiresIn,
-      scope,
-      ...(withoutRefresh ? {} : { refresh_token })
-    })
+    const tokens = { access_token, token_type: "Bearer", expires_in: expiresIn, scope }
+    const tell = () => json(response, 200, withoutRefresh ? tokens : { ...tokens, refresh_token })
+    if (this.behaviour.tokenGate === undefined) tell()
+    else void this.behaviour.tokenGate.then(tell)
   }
 }
 
