@@ -18,6 +18,7 @@ export {
   AuthorizationError,
   Blobs,
   CallHistory,
+  ClientHandlers,
   Computer,
   ConfigFile,
   Consent,
@@ -37,7 +38,7 @@ export {
   ToolRegistry,
   Uploads
 } from "./computer/index.ts"
-export type { CallOutcome, CallRecord } from "./computer/index.ts"
+export type { CallOutcome, CallRecord, McpTransport } from "./computer/index.ts"
 export { PROTOCOL_VERSION } from "./protocol/index.ts"
 export * as Protocol from "./protocol/index.ts"
 export { Authenticator, HttpServer, Server, SessionStore, SocketIoServer } from "./server/index.ts"

@@ -1,33 +1,25 @@
 /**
- * One connection to one MCP server.
- *
- * The SDK is used for what it does well (the handshake, request ids, cancellation) and kept away from the rest: it never
- * sees a result, because it strips, rejects or loses whatever deviates from its schemas.
+ * One connection to one MCP server, over any transport that MCP has.
  */
-import { Deferred, Duration, Effect, Exit, Scope, type Stream } from "effect"
-import { isRecord } from "../protocol/Json.ts"
-import { BoxedError, boxResponse, unboxResult } from "./internal/boxedResponse.ts"
+import { Duration, Effect, type Scope, type Stream } from "effect"
+import type { Handlers } from "./ClientHandlers.ts"
+import type { HttpAuthorization } from "./HttpAuthorization.ts"
 import { childEnvironment, SpawnError } from "./internal/childProcess.ts"
-import type { Frame } from "./internal/jsonRpcFrame.ts"
-import { type LineRing, makeLineRing } from "./internal/lineRing.ts"
-import type { Send } from "./internal/listPages.ts"
-import { lossReason, wireReason } from "./internal/mcpReason.ts"
-import { Client, ResultSchema, SdkError } from "./internal/mcpSdk.ts"
+import { CustomTransport } from "./internal/customTransport.ts"
+import type { HttpChannelOptions } from "./internal/httpChannel.ts"
+import { httpTarget } from "./internal/httpTarget.ts"
+import { HttpTransport } from "./internal/httpTransport.ts"
+import { makeLineRing } from "./internal/lineRing.ts"
+import type { ListKind, Pages } from "./internal/listPages.ts"
+import { connect, describeUnknown } from "./internal/mcpConnection.ts"
 import { MemoryTransport } from "./internal/memoryTransport.ts"
-import { makeNotificationHub } from "./internal/notificationHub.ts"
-import { makeProgressListeners } from "./internal/progressListeners.ts"
 import { makeRedactor } from "./internal/redact.ts"
+import { SseTransport } from "./internal/sseTransport.ts"
 import { StdioTransport } from "./internal/stdioTransport.ts"
-import { listTools } from "./internal/toolList.ts"
-import {
-  Decode,
-  Handshake,
-  McpError,
-  type McpErrorReason,
-  Spawn,
-  Timeout,
-  UnsupportedProtocolVersion
-} from "./McpError.ts"
+import { WebSocketTransport } from "./internal/webSocketTransport.ts"
+import type { WireTransport } from "./internal/wireTransport.ts"
+import { Handshake, McpError } from "./McpError.ts"
+import type { McpTransport } from "./McpTransport.ts"
 
 // =============================================================================
 // Models
@@ -63,9 +55,12 @@ export interface McpNotification {
   readonly params: Readonly<Record<string, unknown>>
 }
 
-/** What a server wrote where it should not, for its operator to look at. Values of its configured `env` are hidden. */
+/**
+ * What a server wrote where it should not, for its operator to look at. Values of its configured `env` and headers are
+ * hidden.
+ */
 export interface Diagnostics {
-  /** How many lines on stdout were not MCP and were skipped. */
+  /** How many lines or messages were not MCP and were skipped. */
   readonly strayLines: number
   /** The last of them, shortened. */
   readonly lastStrayLines: ReadonlyArray<string>
@@ -73,9 +68,20 @@ export interface Diagnostics {
   readonly stderrTail: ReadonlyArray<string>
 }
 
+/** Options of one call. */
+export interface CallOptions {
+  readonly onProgress?: ((progress: Progress) => Effect.Effect<void>) | undefined
+  /** Default: none. */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** Default: none. */
+  readonly maxTimeout?: Duration.Input | undefined
+}
+
 /** One connection to one MCP server. It ends with the scope it was made in. */
 export interface McpClient {
   readonly serverInfo: { readonly name: string; readonly version: string }
+  /** The version of MCP that was agreed on. */
+  readonly protocolVersion: string
   /** As the server sent them, unknown ones included. */
   readonly capabilities: Readonly<Record<string, unknown>>
   readonly instructions: string | undefined
@@ -89,7 +95,9 @@ export interface McpClient {
   /**
    * Calls a tool and passes its result on unmodified, failed tools (`isError`) included.
    *
-   * There is no deadline but the caller's. Interrupting the call sends `notifications/cancelled` with its request id; a
+   * There is no deadline but the caller's, and those that are given: `idleTimeout` is how long the server may neither
+   * answer nor report progress (while it asks something of the person here, it is not idle), `maxTimeout` how long the
+   * call may take at all. Both end it with `Timeout`. Interrupting the call sends `notifications/cancelled` with its request id; a
    * dead server ends it at once. `onProgress` is run for one progress after the other, all of them before the result is
    * returned; of more than 256 that wait for a slow `onProgress` the oldest are dropped, and when the result is there
    * they get 2 seconds. What it dies of is logged and does not fail the call.
@@ -97,17 +105,28 @@ export interface McpClient {
   readonly callTool: (
     name: string,
     args: Readonly<Record<string, unknown>>,
-    options?: { readonly onProgress?: ((progress: Progress) => Effect.Effect<void>) | undefined }
+    options?: CallOptions
   ) => Effect.Effect<Readonly<Record<string, unknown>>, McpError>
-  /** Any other request, e.g. `resources/read`. The result is passed on unmodified. Ends after `requestTimeout`. */
+  /**
+   * All pages of a list, each entry as the server sent it; `cut` says why there may be more. Ends after `requestTimeout`.
+   * Fails with `NotSupported` when the server has no such list.
+   */
+  readonly list: (kind: ListKind) => Effect.Effect<Pages, McpError>
+  /**
+   * Any other request, e.g. `resources/read`. The result is passed on unmodified. Ends after `requestTimeout`. What a
+   * server did not announce is not asked of it: that fails with `NotSupported`.
+   */
   readonly request: (
     method: string,
     params?: Readonly<Record<string, unknown>>
   ) => Effect.Effect<Readonly<Record<string, unknown>>, McpError>
+  /** From which level on the server should send its log, e.g. `warning`. Its log goes to ours. */
+  readonly setLogLevel: (level: string) => Effect.Effect<void, McpError>
   /**
    * All notifications but progress and cancellation. What arrived before anybody listened (the newest 256) is delivered
    * to the stream that is started first; a stream started later begins with what arrives then. Each stream keeps the
-   * newest 256 that it has not yet taken, and ends with the connection.
+   * newest 256 that it has not yet taken, and ends with the connection. Where an HTTP server could not be heard for a
+   * while, the changes of its lists are notified that there may have been.
    */
   readonly notifications: Stream.Stream<McpNotification>
   /** Succeeds with the reason when the connection is lost or closed. */
@@ -127,6 +146,14 @@ export interface ConnectOptions {
   readonly requestTimeout?: Duration.Input | undefined
   /** Texts that are hidden in errors and diagnostics. Default: none but those that each transport names. */
   readonly secrets?: ReadonlyArray<string> | undefined
+  /** What the server is called in logs and by `handlers`. Default: its command or host. */
+  readonly serverName?: string | undefined
+  /** Directories that the server is told of, as `file:` URIs. Default: none, and it is not told that it could ask. */
+  readonly roots?: ReadonlyArray<string> | undefined
+  /** From which level on the server should send its log, if it has one. Default: as it likes. */
+  readonly logLevel?: string | undefined
+  /** Answers what the server asks. Default: nothing is answered, and announced. */
+  readonly handlers?: Handlers | undefined
 }
 
 /** How to start an MCP server. */
@@ -145,6 +172,31 @@ export interface StdioOptions {
   readonly eofGrace?: Duration.Input | undefined
   /** How long it may take after SIGTERM, before SIGKILL. Default: 1.5 seconds. */
   readonly termGrace?: Duration.Input | undefined
+}
+
+/** How to reach an MCP server over HTTP. */
+export interface HttpOptions {
+  /** `http:` or `https:`. What it holds in its query is taken for secret. */
+  readonly url: string
+  /** Sent with every request. The values are taken for secrets: they are hidden in errors and diagnostics. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Authorizes the requests. Default: nothing but the headers. */
+  readonly authorization?: HttpAuthorization | undefined
+  /** How long connecting may take, and any message that needs no answer. Default: 30 seconds. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * How long the server may say nothing of its own accord. Then Streamable HTTP listens anew, and SSE takes it for dead.
+   * Default: for ever.
+   */
+  readonly readTimeout?: Duration.Input | undefined
+  /** The largest message that is read, in bytes. Default: 64 MiB. */
+  readonly maxMessageBytes?: number | undefined
+}
+
+/** How to reach an MCP server over Streamable HTTP. */
+export interface StreamableHttpOptions extends HttpOptions {
+  /** Whether the session is ended at the server when the connection ends. Default: true. */
+  readonly terminateOnClose?: boolean | undefined
 }
 
 /** An MCP server in this process, such as an SDK `Server` or `McpServer`. */
@@ -180,7 +232,57 @@ export const connectStdio = (
       stderr,
       clean
     })
-    return connect({ transport, stderr, label: options.command, options })
+    return connect({ transport, stderr, clean, label: options.command, options })
+  })
+
+/**
+ * Connects to an MCP server over Streamable HTTP.
+ *
+ * A call that the server refuses, drops or cannot answer fails at once and leaves the session alone. When the server
+ * no longer knows the session, or nobody listens at its address any more, the connection ends. Fails with `Http`,
+ * `AuthRequired`, `AuthFailed`, `Closed` (it cannot be reached), `Handshake`, `Decode`, `TooLarge`,
+ * `UnsupportedProtocolVersion` or `Rpc`.
+ */
+export const connectHttp = (
+  options: StreamableHttpOptions & ConnectOptions
+): Effect.Effect<McpClient, McpError, Scope.Scope> =>
+  connectRemote(options, ["http:", "https:"], (channel) =>
+    new HttpTransport({
+      ...channel,
+      terminateOnClose: options.terminateOnClose ?? true,
+      readTimeoutMillis: toMillis(options.readTimeout)
+    }))
+
+/**
+ * Connects to an MCP server over the older HTTP+SSE transport. The connection ends with the stream of events. Fails as
+ * {@link connectHttp} does.
+ */
+export const connectSse = (
+  options: HttpOptions & ConnectOptions
+): Effect.Effect<McpClient, McpError, Scope.Scope> =>
+  connectRemote(
+    options,
+    ["http:", "https:"],
+    (channel) => new SseTransport({ ...channel, readTimeoutMillis: toMillis(options.readTimeout) })
+  )
+
+/**
+ * Connects to an MCP server over a WebSocket (`ws:` or `wss:`) with the subprotocol `mcp`, which is no part of MCP but
+ * spoken by some servers. What refuses the connection is told as `Closed`, a refused login too.
+ */
+export const connectWebSocket = (
+  options: Omit<HttpOptions, "readTimeout"> & ConnectOptions
+): Effect.Effect<McpClient, McpError, Scope.Scope> =>
+  connectRemote(options, ["ws:", "wss:"], (channel) => new WebSocketTransport(channel))
+
+/** Connects over a transport of your own, which is closed with the scope. What its `start` rejects with becomes `Closed`. */
+export const connectWith = (
+  transport: McpTransport,
+  options: ConnectOptions = {}
+): Effect.Effect<McpClient, McpError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const clean = makeRedactor(options.secrets ?? [])
+    return connect({ transport: new CustomTransport(transport, clean), clean, label: "custom transport", options })
   })
 
 /**
@@ -198,177 +300,43 @@ export const connectInMemory = (
       server.connect(serverSide).catch((error: unknown) => {
         throw new SpawnError(describeUnknown(error))
       })
-    return connect({ transport, prepare, stderr: makeLineRing(), label: "in-memory server", options })
+    return connect({
+      transport,
+      prepare,
+      clean: makeRedactor(options.secrets ?? []),
+      label: "in-memory server",
+      options
+    })
   })
 
 // =============================================================================
 // Internal
 // =============================================================================
 
-const DEFAULT_CLIENT_NAME = "a2c-smcp"
-const DEFAULT_CLIENT_VERSION = "0.1.0"
-const DEFAULT_TIMEOUT = Duration.seconds(30)
-/** The longest timeout there is: deadlines are not left to the SDK, which cannot tell them from cancellation. */
-const SDK_TIMEOUT_MILLIS = 2_147_483_647
-const SDK_CONNECTION_CLOSED = -32000
-const NOTIFICATIONS_BUFFERED = 256
+const DEFAULT_HTTP_TIMEOUT_MILLIS = 30_000
+const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 const toMillis = (duration: Duration.Input | undefined): number | undefined =>
   duration === undefined ? undefined : Duration.toMillis(duration)
 
-const describeUnknown = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, 500)
-
-interface Connecting {
-  readonly transport: StdioTransport | MemoryTransport
-  /** What has to happen before we connect. */
-  readonly prepare?: () => Promise<void>
-  readonly stderr: LineRing
-  readonly label: string
-  readonly options: ConnectOptions
-}
-
-/** A failed attempt is released at once, and not only when the scope of the caller closes. */
-const closeOnFailure = <A, E, R>(self: Effect.Effect<A, E, R | Scope.Scope>) =>
-  Effect.scope.pipe(
-    Effect.flatMap((parent) => Scope.fork(parent)),
-    Effect.flatMap((scope) =>
-      self.pipe(
-        Scope.provide(scope),
-        Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
-      )
-    )
-  )
-
-/** Every error of the SDK becomes one of ours here, and nowhere else. */
-const makeToTyped = (self: Connecting) => (error: unknown): McpError => {
-  const reason = (): McpErrorReason => {
-    if (error instanceof SpawnError) return new Spawn({ command: self.label, detail: error.message })
-    if (error instanceof SdkError && error.data instanceof BoxedError) return wireReason(error.data.error)
-    const message = describeUnknown(error)
-    if ((error instanceof SdkError && error.code === SDK_CONNECTION_CLOSED) || message === "Not connected") {
-      return lossReason(self.transport.loss, self.stderr)
-    }
-    const version = /^Server's protocol version is not supported: (.*)$/s.exec(message)?.[1]
-    if (version !== undefined) return new UnsupportedProtocolVersion({ supported: [version] })
-    return new Decode({ detail: message })
+const connectRemote = Effect.fnUntraced(function*(
+  options: HttpOptions & ConnectOptions,
+  protocols: ReadonlyArray<string>,
+  make: (channel: HttpChannelOptions) => WireTransport
+): Effect.fn.Return<McpClient, McpError, Scope.Scope> {
+  const target = httpTarget(options.url, options.headers ?? {}, protocols)
+  if (typeof target === "string") {
+    return yield* new McpError({ reason: new Handshake({ detail: target, stderrTail: [] }) })
   }
-  return new McpError({ reason: reason() })
-}
-
-/** The connection before the handshake: what arrives is sorted here, ahead of the SDK. */
-const open = Effect.fnUntraced(function*(self: Connecting) {
-  const { options, stderr, transport } = self
-  const closed = yield* Deferred.make<McpError>()
-  const notifications = makeNotificationHub<McpNotification>(NOTIFICATIONS_BUFFERED)
-  const progress = makeProgressListeners()
-  let initialized: Readonly<Record<string, unknown>> | undefined
-
-  const receiveNotification = (method: string, params: Readonly<Record<string, unknown>>): void => {
-    if (method === "notifications/progress") progress.deliver(params)
-    else if (method !== "notifications/cancelled") notifications.publish({ method, params })
-  }
-  // the SDK calls what it finds here first, and then goes on with the same frame
-  transport.onmessage = (frame: Frame) => {
-    const { id, method, params, result } = frame
-    if (typeof method === "string") {
-      if (id === undefined) receiveNotification(method, isRecord(params) ? params : {})
-      return
-    }
-    // `initialize` is always request 0; its result is for the SDK as well, which knows fewer capabilities than there are
-    if (initialized === undefined && String(id) === "0" && isRecord(result)) initialized = result
-    else boxResponse(frame)
-  }
-  transport.onclose = () => {
-    Deferred.doneUnsafe(closed, Exit.succeed(new McpError({ reason: lossReason(transport.loss, stderr) })))
-    notifications.close()
-  }
-  const client = new Client({
-    name: options.clientName ?? DEFAULT_CLIENT_NAME,
-    version: options.clientVersion ?? DEFAULT_CLIENT_VERSION
+  const clean = makeRedactor([...target.secrets, ...options.secrets ?? []])
+  const transport = make({
+    url: target.url,
+    headers: target.headers,
+    authorization: options.authorization,
+    timeoutMillis: toMillis(options.timeout) ?? DEFAULT_HTTP_TIMEOUT_MILLIS,
+    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+    clean,
+    run: Effect.runPromiseWith(yield* Effect.context<never>())
   })
-  return {
-    client,
-    closed: Deferred.await(closed),
-    notifications: notifications.stream,
-    progress,
-    capabilities: () => isRecord(initialized?.["capabilities"]) ? initialized["capabilities"] : {}
-  }
+  return yield* connect({ transport, clean, label: target.url.host, options })
 })
-
-const handshake = (self: Connecting, client: Client): Effect.Effect<void, McpError> => {
-  const timeout = Duration.fromInputUnsafe(self.options.startTimeout ?? DEFAULT_TIMEOUT)
-  return Effect.tryPromise({
-    // no signal: the SDK would cancel `initialize`, which MCP forbids; closing the transport ends it as well
-    try: async () => {
-      await self.prepare?.()
-      await client.connect(self.transport, { timeout: SDK_TIMEOUT_MILLIS })
-    },
-    catch: makeToTyped(self)
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () => {
-        const detail = `did not answer within ${Duration.toSeconds(timeout)} s of its start. ` +
-          "Check that it is an MCP server and has all it needs, or allow it more time."
-        const reason = new Handshake({ detail, stderrTail: self.stderr.last() })
-        return Effect.fail(new McpError({ reason }))
-      }
-    })
-  )
-}
-
-const connectOnce = Effect.fnUntraced(
-  function*(self: Connecting): Effect.fn.Return<McpClient, McpError, Scope.Scope> {
-    const { stderr, transport } = self
-    const connection = yield* Effect.acquireRelease(open(self), () => Effect.promise(() => transport.close()))
-    const { client, closed, notifications, progress } = connection
-    yield* handshake(self, client)
-
-    const toTyped = makeToTyped(self)
-    const send: Send = (method, params) =>
-      Effect.tryPromise({
-        // a signal of its own for every request: the SDK never takes its listener off it
-        try: (signal) =>
-          client.request({ method, params }, ResultSchema, { signal, timeout: SDK_TIMEOUT_MILLIS }).then(unboxResult),
-        catch: toTyped
-      })
-
-    const requestTimeout = Duration.fromInputUnsafe(self.options.requestTimeout ?? DEFAULT_TIMEOUT)
-    const withDeadline = <A>(method: string, effect: Effect.Effect<A, McpError>): Effect.Effect<A, McpError> =>
-      Effect.timeoutOrElse(effect, {
-        duration: requestTimeout,
-        orElse: () => {
-          const reason = new Timeout({ method, seconds: Duration.toSeconds(requestTimeout) })
-          return Effect.fail(new McpError({ reason }))
-        }
-      })
-
-    const capabilities = connection.capabilities()
-    const { name = "", version = "" } = client.getServerVersion() ?? {}
-    return {
-      serverInfo: { name, version },
-      capabilities,
-      instructions: client.getInstructions(),
-      pid: transport instanceof StdioTransport ? transport.pid : undefined,
-      listTools: withDeadline("tools/list", listTools(send, capabilities)),
-      callTool: (name, args, options) =>
-        options?.onProgress === undefined
-          ? send("tools/call", { name, arguments: args })
-          : progress.listen(
-            (progressToken) => send("tools/call", { name, arguments: args, _meta: { progressToken } }),
-            options.onProgress
-          ),
-      request: (method, params = {}) => withDeadline(method, send(method, params)),
-      notifications,
-      closed,
-      diagnostics: Effect.sync(() => ({
-        strayLines: transport instanceof StdioTransport ? transport.strayLines : 0,
-        lastStrayLines: transport instanceof StdioTransport ? transport.lastStrayLines : [],
-        stderrTail: stderr.last()
-      }))
-    }
-  }
-)
-
-const connect = (self: Connecting): Effect.Effect<McpClient, McpError, Scope.Scope> => closeOnFailure(connectOnce(self))

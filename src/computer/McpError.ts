@@ -133,9 +133,16 @@ export class Decode extends Schema.TaggedError<Decode>("smcp/computer/McpError/D
 export class Timeout extends Schema.TaggedError<Timeout>("smcp/computer/McpError/Timeout")("Timeout", {
   method: Schema.String,
   /** How long it had, in seconds. */
-  seconds: Schema.Finite
+  seconds: Schema.Finite,
+  /** Set when that was the time it may say nothing, and not the time that the request may take. */
+  idle: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
+    if (this.idle === true) {
+      return `The MCP server neither answered ${
+        JSON.stringify(this.method)
+      } nor reported progress for ${this.seconds} s.`
+    }
     return `The MCP server did not answer ${JSON.stringify(this.method)} within ${this.seconds} s.`
   }
 }

@@ -37,11 +37,31 @@ describe("what McpClient makes of what a server writes", () => {
         assert.strictEqual(textOf(result).length, 20_000_000)
       }))
 
-    it.live("ends the connection, and says why, at a frame over the limit", () =>
+    const padding = "z".repeat(150_000)
+    const oversize: ReadonlyArray<readonly [string, string]> = [
+      ["its id before the result", `{"jsonrpc":"2.0","id":"ID","result":{"v":"${padding}"}}`],
+      ["its id at the end", `{"result":{"v":"${padding}"},"jsonrpc":"2.0","id":"ID"}`],
+      ["its id before the version", `{"result":{"v":"${padding}"},"id":"ID","jsonrpc":"2.0"}`]
+    ]
+    for (const [name, frame] of oversize) {
+      it.live(`a frame over the limit with ${name} ends the call at once, and only the call`, () =>
+        Effect.gen(function*() {
+          const client = yield* connect({}, { maxFrameBytes: 100_000 })
+          const { reason } = yield* failure(atOnce(client.callTool("raw", { frame })))
+          assert.strictEqual(expectReason(reason, "TooLarge").limit, 100_000)
+          assert.strictEqual(textOf(yield* atOnce(client.callTool("echo", { n: 1 }))), "{\"n\":1}")
+        }))
+    }
+
+    it.live("a notification over the limit is skipped; what nobody can tell apart ends the connection", () =>
       Effect.gen(function*() {
         const client = yield* connect({}, { maxFrameBytes: 100_000 })
-        const { reason } = yield* failure(atOnce(client.callTool("big", { bytes: 200_000 })))
-        assert.strictEqual(expectReason(reason, "TooLarge").limit, 100000)
+        const frames = [{ method: "notifications/x", params: { padding } }]
+        assert.strictEqual(textOf(yield* atOnce(client.callTool("notify", { frames }))), "notified")
+        const { reason } = yield* failure(
+          atOnce(client.callTool("raw", { frame: `{"odd":"${padding}","id":"ID","x":[]}` }))
+        )
+        assert.strictEqual(expectReason(reason, "TooLarge").limit, 100_000)
         expectReason((yield* atOnce(client.closed)).reason, "TooLarge")
         yield* eventually("the server is ended", () => !isAlive(client.pid ?? -1))
       }))

@@ -6,19 +6,19 @@
  */
 
 import { isRecord } from "../../protocol/Json.ts"
+import { Decode, type McpErrorReason } from "../McpError.ts"
 
 export type Frame = Readonly<Record<string, unknown>>
 
-/** The `data` of an error response that was made here, in place of a response nobody could read. */
-export class MalformedFrame {
-  readonly malformed = true
-  readonly detail: string
-  constructor(detail: string) {
-    this.detail = detail
+/** The `data` of an error response that was made here, in place of one that did not come or that nobody could read. */
+export class LocalFailure {
+  readonly reason: McpErrorReason
+  constructor(reason: McpErrorReason) {
+    this.reason = reason
   }
 }
 
-const isId = (id: unknown): id is string | number => typeof id === "string" || Number.isSafeInteger(id)
+export const isId = (id: unknown): id is string | number => typeof id === "string" || Number.isSafeInteger(id)
 
 const INVALID_PARAMS = -32602
 const INTERNAL_ERROR = -32603
@@ -32,12 +32,14 @@ export const refusal = (message: object, detail: string): Frame | undefined => {
   return isId(id) ? { jsonrpc: "2.0", id, error: { code: INVALID_PARAMS, message: detail } } : undefined
 }
 
-/** The response to request `id` in place of one that cannot be used. */
-const malformedResponse = (id: string | number, detail: string): Frame => ({
+/** The response to request `id` that ends it for a reason of ours. */
+export const failedResponse = (id: string | number, reason: McpErrorReason): Frame => ({
   jsonrpc: "2.0",
   id,
-  error: { code: INTERNAL_ERROR, message: `malformed response: ${detail}`, data: new MalformedFrame(detail) }
+  error: { code: INTERNAL_ERROR, message: reason.message, data: new LocalFailure(reason) }
 })
+
+const malformedResponse = (id: string | number, detail: string): Frame => failedResponse(id, new Decode({ detail }))
 
 const errorResponse = (id: string | number, error: unknown): Frame => {
   if (!isRecord(error)) {

@@ -14,13 +14,22 @@ export interface Pages {
   readonly cut: string | undefined
 }
 
+/** What MCP servers have lists of, and how each is asked for. */
+export const LIST_METHODS = {
+  tools: "tools/list",
+  resources: "resources/list",
+  resourceTemplates: "resources/templates/list",
+  prompts: "prompts/list"
+} as const
+export type ListKind = keyof typeof LIST_METHODS
+
 /** All pages of one of MCP's lists, e.g. `tools` of `tools/list`; ends also when the server's pages do not. */
 export const listPages = Effect.fnUntraced(function*(
   send: Send,
-  kind: "tools" | "resources",
+  kind: ListKind,
   maxPages: number
 ): Effect.fn.Return<Pages, McpError> {
-  const method = `${kind}/list`
+  const method = LIST_METHODS[kind]
   const items: Array<unknown> = []
   const cursors = new Set<string>()
   let cursor: string | undefined

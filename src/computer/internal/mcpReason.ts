@@ -1,8 +1,8 @@
 import { isRecord } from "../../protocol/Json.ts"
-import { Closed, Decode, Exit, type McpErrorReason, Rpc, TooLarge, UnsupportedProtocolVersion } from "../McpError.ts"
-import { MalformedFrame } from "./jsonRpcFrame.ts"
+import { Closed, Exit, type McpErrorReason, Rpc, TooLarge, UnsupportedProtocolVersion } from "../McpError.ts"
+import { LocalFailure } from "./jsonRpcFrame.ts"
 import type { LineRing } from "./lineRing.ts"
-import type { Loss } from "./stdioTransport.ts"
+import type { Loss } from "./wireTransport.ts"
 
 const UNSUPPORTED_PROTOCOL = -32022
 
@@ -18,7 +18,7 @@ export const lossReason = (loss: Loss | undefined, stderr: LineRing): McpErrorRe
 /** The reason for an error response. */
 export const wireReason = (error: Readonly<Record<string, unknown>>): McpErrorReason => {
   const { code, data, message } = error
-  if (data instanceof MalformedFrame) return new Decode({ detail: data.detail })
+  if (data instanceof LocalFailure) return data.reason
   if (code === UNSUPPORTED_PROTOCOL && isRecord(data) && Array.isArray(data["supported"])) {
     return new UnsupportedProtocolVersion({ supported: data["supported"].map(String) })
   }

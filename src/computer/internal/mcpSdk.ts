@@ -23,3 +23,7 @@ export type {
   OAuthTokens
 } from "@modelcontextprotocol/sdk/shared/auth.js"
 export { McpError as SdkError, ResultSchema } from "@modelcontextprotocol/sdk/types.js"
+export type {
+  JsonSchemaValidator,
+  jsonSchemaValidator as JsonSchemaCompiler
+} from "@modelcontextprotocol/sdk/validation/types.js"

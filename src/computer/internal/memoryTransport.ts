@@ -1,17 +1,11 @@
-import { type Frame, normaliseFrame, refusal } from "./jsonRpcFrame.ts"
-import type { Loss } from "./stdioTransport.ts"
+import { type Frame, normaliseFrame } from "./jsonRpcFrame.ts"
+import { BaseTransport } from "./wireTransport.ts"
 
 /**
  * One end of a connection inside this process, in the shape of the MCP SDK's `Transport`. Every frame goes through JSON
  * text, as on a real wire: the two ends never share an object.
  */
-export class MemoryTransport {
-  onmessage: ((message: Frame) => void) | undefined = undefined
-  onerror: ((error: Error) => void) | undefined = undefined
-  onclose: (() => void) | undefined = undefined
-
-  loss: Loss | undefined = undefined
-
+export class MemoryTransport extends BaseTransport {
   #peer: MemoryTransport | undefined = undefined
   #early: Array<Frame> | undefined = []
 
@@ -37,40 +31,22 @@ export class MemoryTransport {
     }
     // never within the sender's own call, as on a real wire
     queueMicrotask(() => {
-      if (this.loss !== undefined) return
-      try {
-        this.onmessage?.(frame)
-      } catch (error) {
-        this.onerror?.(error instanceof Error ? error : new Error(String(error)))
-      }
+      this.deliver(frame)
     })
   }
 
-  send(message: object): Promise<void> {
+  async send(message: object): Promise<void> {
     const peer = this.#peer
-    if (this.loss !== undefined || peer === undefined) return Promise.reject(new Error("Not connected"))
-    let frame: Frame | undefined
-    try {
-      frame = normaliseFrame(JSON.parse(JSON.stringify(message)))
-    } catch (error) {
-      const answer = refusal(message, `the request cannot be written as JSON: ${String(error)}`)
-      if (answer === undefined) return Promise.reject(error)
-      this.#receive(answer)
-      return Promise.resolve()
-    }
+    if (this.loss !== undefined || peer === undefined) throw new Error("Not connected")
+    const text = this.write(message)
+    if (text === undefined) return
+    const frame = normaliseFrame(JSON.parse(text))
     if (frame !== undefined) peer.#receive(frame)
-    return Promise.resolve()
   }
 
   close(): Promise<void> {
-    this.#lose("it was closed on this side")
-    if (this.#peer !== undefined) this.#peer.#lose("it was closed on the other side")
+    this.lose({ detail: "it was closed on this side" })
+    this.#peer?.lose({ detail: "it was closed on the other side" })
     return Promise.resolve()
-  }
-
-  #lose(detail: string): void {
-    if (this.loss !== undefined) return
-    this.loss = { detail }
-    this.onclose?.()
   }
 }

@@ -16,7 +16,11 @@ export interface ProgressListeners {
   /** Runs `onProgress` for all progress of a call, one after the other, and all of it before the call returns. */
   readonly listen: <A, E>(
     call: (progressToken: string) => Effect.Effect<A, E>,
-    onProgress: (progress: Progress) => Effect.Effect<void>
+    on: {
+      readonly progress?: ((progress: Progress) => Effect.Effect<void>) | undefined
+      /** Called the moment that progress arrives. */
+      readonly alive?: (() => void) | undefined
+    }
   ) => Effect.Effect<A, E>
 }
 
@@ -36,7 +40,7 @@ export const makeProgressListeners = (): ProgressListeners => {
 
   const listen = Effect.fnUntraced(function*<A, E>(
     call: (progressToken: string) => Effect.Effect<A, E>,
-    onProgress: (progress: Progress) => Effect.Effect<void>
+    { alive, progress: onProgress }: Parameters<ProgressListeners["listen"]>[1]
   ): Effect.fn.Return<A, E> {
     const token = `a2c-${++tokens}`
     const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -46,12 +50,14 @@ export const makeProgressListeners = (): ProgressListeners => {
     let reading = false
     const read = Effect.whileLoop({
       while: () => waiting.length > 0,
-      body: () => report(onProgress, waiting.shift()!),
+      body: () => report(onProgress ?? ignore, waiting.shift()!),
       step: () => {}
     }).pipe(Effect.ensuring(Effect.sync(() => {
       reading = false
     })))
     inboxes.set(token, (progress) => {
+      alive?.()
+      if (onProgress === undefined) return
       if (waiting.push(progress) > BUFFERED) waiting.shift()
       if (reading) return
       reading = true
@@ -77,6 +83,8 @@ export const makeProgressListeners = (): ProgressListeners => {
     listen
   }
 }
+
+const ignore = () => Effect.void
 
 const report = (onProgress: (progress: Progress) => Effect.Effect<void>, progress: Progress): Effect.Effect<void> =>
   Effect.suspend(() => onProgress(progress)).pipe(

@@ -4,24 +4,14 @@
  * It has the shape of the MCP SDK's `Transport`. Unlike the SDK's own it ends the whole process group, notices a dead
  * child whose pipes somebody else holds open, keeps stderr drained, and repairs frames (see `jsonRpcFrame.ts`).
  */
-import { type Child, type ChildExit, type ChildOptions, spawnChild } from "./childProcess.ts"
-import { type Frame, normaliseFrame, refusal } from "./jsonRpcFrame.ts"
-import { type LineRing, makeLineRing } from "./lineRing.ts"
-import { makeLineSplitter } from "./lineSplitter.ts"
+import { type Child, type ChildOptions, spawnChild } from "./childProcess.ts"
+import { makeLineSplitter, type Overflow } from "./lineSplitter.ts"
+import { overflowFailure } from "./oversizeFrame.ts"
+import { BaseTransport } from "./wireTransport.ts"
 
 /** How long output may still come after the child ended, or the child may live after its stdout ended. Milliseconds. */
 const DRAIN_MILLIS = 250
 const DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024
-const STRAY_LINES_KEPT = 20
-const STRAY_LINE_LENGTH = 500
-
-/** Why a connection ended. */
-export interface Loss {
-  readonly detail: string
-  readonly exit?: ChildExit | undefined
-  /** It ended for a message larger than this many bytes. */
-  readonly limit?: number | undefined
-}
 
 export interface StdioTransportOptions extends ChildOptions {
   /** The longest frame that is read, in bytes; also the most that waits to be written. */
@@ -29,35 +19,22 @@ export interface StdioTransportOptions extends ChildOptions {
   readonly clean: (line: string) => string
 }
 
-export class StdioTransport {
-  onmessage: ((message: Frame) => void) | undefined = undefined
-  onerror: ((error: Error) => void) | undefined = undefined
-  onclose: (() => void) | undefined = undefined
-
-  /** Set before `onclose` is called. */
-  loss: Loss | undefined = undefined
-  strayLines = 0
-
+export class StdioTransport extends BaseTransport {
   readonly #options: StdioTransportOptions
   readonly #maxFrameBytes: number
-  readonly #stray: LineRing
   readonly #starting = new AbortController()
   #child: Child | undefined = undefined
   #started: Promise<void> | undefined = undefined
   #losing: NodeJS.Timeout | undefined = undefined
 
   constructor(options: StdioTransportOptions) {
+    super(options.clean)
     this.#options = options
     this.#maxFrameBytes = options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES
-    this.#stray = makeLineRing({ clean: options.clean, lines: STRAY_LINES_KEPT, lineLength: STRAY_LINE_LENGTH })
   }
 
   get pid(): number | undefined {
     return this.#child?.pid
-  }
-
-  get lastStrayLines(): ReadonlyArray<string> {
-    return this.#stray.last()
   }
 
   /** @throws SpawnError */
@@ -74,8 +51,11 @@ export class StdioTransport {
       "data",
       makeLineSplitter({
         maxBytes: this.#maxFrameBytes,
-        onLine: (line) => this.#receive(line),
-        onOverflow: () => this.#lose("it sent too large a frame", this.#maxFrameBytes)
+        onLine: (line) => {
+          const text = line.trim()
+          if (text !== "" && this.loss === undefined) this.receive(text)
+        },
+        onOverflow: (overflow) => this.#overflow(overflow)
       })
     )
     const loseSoon = (detail: string) => {
@@ -92,58 +72,23 @@ export class StdioTransport {
     })
   }
 
-  #receive(line: string): void {
-    // what is still read while the child is being ended is of no use to anybody
+  /** Ends the request whose answer is too large; without knowing it, nothing that waits could be told. */
+  #overflow(overflow: Overflow): void {
     if (this.loss !== undefined) return
-    const text = line.trim()
-    if (text === "") return
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch {
-      return this.#skip(text)
-    }
-    const frames = Array.isArray(value) && value.length > 0 ? value : [value]
-    for (const each of frames) {
-      const frame = normaliseFrame(each)
-      if (frame === undefined) this.#skip(text)
-      else this.#deliver(frame)
-    }
+    const failure = overflowFailure(overflow, this.#maxFrameBytes)
+    if (failure === "lost") this.#lose("it sent too large a frame", this.#maxFrameBytes)
+    else if (failure !== undefined) this.deliver(failure)
   }
 
-  #skip(line: string): void {
-    this.strayLines += 1
-    this.#stray.push(line)
-  }
-
-  #deliver(frame: Frame): void {
-    try {
-      this.onmessage?.(frame)
-    } catch (error) {
-      this.onerror?.(error instanceof Error ? error : new Error(String(error)))
-    }
-  }
-
-  send(message: object): Promise<void> {
+  async send(message: object): Promise<void> {
     const stdin = this.#child?.stdin
-    if (stdin === undefined || this.loss !== undefined) return Promise.reject(new Error("Not connected"))
+    if (stdin === undefined || this.loss !== undefined) throw new Error("Not connected")
     // the loss of the connection is about to be noticed, and says more than the failed write
-    if (!stdin.writable) return Promise.resolve()
-    let text: string
-    try {
-      text = JSON.stringify(message)
-    } catch (error) {
-      return this.#refuse(message, `the request cannot be written as JSON: ${String(error)}`)
-    }
-    if (stdin.writableLength > this.#maxFrameBytes) return this.#refuse(message, "the server does not read its stdin")
-    return new Promise((resolve) => stdin.write(text + "\n", () => resolve()))
-  }
-
-  #refuse(message: object, detail: string): Promise<void> {
-    const answer = refusal(message, detail)
-    if (answer === undefined) return Promise.reject(new Error(detail))
-    queueMicrotask(() => this.#deliver(answer))
-    return Promise.resolve()
+    if (!stdin.writable) return
+    const text = this.write(message)
+    if (text === undefined) return
+    if (stdin.writableLength > this.#maxFrameBytes) return this.refuse(message, "the server does not read its stdin")
+    await new Promise<void>((resolve) => stdin.write(text + "\n", () => resolve()))
   }
 
   /** Ends the connection and the process group; resolves when both are gone. Never rejects, may be called again. */
@@ -158,8 +103,7 @@ export class StdioTransport {
     if (this.loss !== undefined) return
     clearTimeout(this.#losing)
     const exit = this.#child?.exit()
-    this.loss = exit === undefined ? { detail, limit } : { detail: "it ended", exit, limit }
     void this.#child?.stop()
-    this.onclose?.()
+    this.lose(exit === undefined ? { detail, limit } : { detail: "it ended", exit, limit })
   }
 }

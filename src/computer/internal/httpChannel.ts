@@ -1,0 +1,205 @@
+/**
+ * HTTP requests to one MCP server: authorized, without time limits of their own, redirected within its origin only.
+ */
+import type { Effect } from "effect"
+import { Redacted } from "effect"
+import type { Agent, Dispatcher } from "undici"
+import type { HttpAuthorization } from "../HttpAuthorization.ts"
+import { McpError } from "../McpError.ts"
+import { authorizationReason, networkReason, type Refusal, statusReason } from "./httpFailure.ts"
+import { TransportFailure } from "./wireTransport.ts"
+
+export interface HttpChannelOptions {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly authorization?: HttpAuthorization | undefined
+  /** How long connecting may take, and any request that is answered without doing anything. Milliseconds. */
+  readonly timeoutMillis: number
+  readonly maxMessageBytes: number
+  readonly clean: (text: string) => string
+  readonly run: <A>(effect: Effect.Effect<A, McpError>, options: { readonly signal: AbortSignal }) => Promise<A>
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "DELETE"
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+  readonly signal: AbortSignal
+}
+
+export interface HttpResponse {
+  readonly status: number
+  /** Without its parameters, in small letters. */
+  readonly contentType: string
+  readonly header: (name: string) => string | undefined
+  readonly body: Dispatcher.ResponseData["body"]
+}
+
+const MAX_REDIRECTS = 5
+/** How much of the body of a refusal is looked at. Bytes. */
+const REFUSAL_BYTES = 4096
+
+export class HttpChannel {
+  readonly options: HttpChannelOptions
+  #agent: Agent | undefined = undefined
+  #closed = false
+
+  constructor(options: HttpChannelOptions) {
+    this.options = options
+  }
+
+  /** Loaded with the first remote server: most programs have none. */
+  async #open(): Promise<Agent> {
+    if (this.#agent !== undefined) return this.#agent
+    const { Agent } = await import("undici")
+    const { maxMessageBytes, timeoutMillis } = this.options
+    this.#agent ??= new Agent({
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: timeoutMillis },
+      webSocket: { maxPayloadSize: maxMessageBytes }
+    })
+    if (this.#closed) await this.#agent.destroy()
+    return this.#agent
+  }
+
+  /** The dispatcher of all requests, for what is no request. */
+  get dispatcher(): Promise<Agent> {
+    return this.#open()
+  }
+
+  /** Ends every request. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#agent?.destroy()
+  }
+
+  /** The `Authorization` header of the next request. Fails with `TransportFailure`. */
+  async authorization(signal: AbortSignal): Promise<Redacted.Redacted | undefined> {
+    const { authorization } = this.options
+    return authorization === undefined ? undefined : await this.#run(authorization.header, signal)
+  }
+
+  /**
+   * The response to a request, whatever its status, but for refused logins. Fails with `TransportFailure`; what the
+   * network says otherwise is passed on.
+   */
+  async request(request: HttpRequest): Promise<HttpResponse> {
+    const { authorization } = this.options
+    for (let renewed = false;; renewed = true) {
+      const sent = await this.authorization(request.signal)
+      const { response, url } = await this.#follow(request, sent)
+      const { status } = response
+      if (status !== 401 && status !== 403) return response
+      const wwwAuthenticate = response.header("www-authenticate")
+      discard(response)
+      if (authorization === undefined || renewed) {
+        const isLogin = sent !== undefined || "authorization" in this.options.headers
+        throw new TransportFailure(
+          authorizationReason(
+            { status, wwwAuthenticate },
+            renewed ? "a renewed login" : isLogin ? "a login" : "nothing"
+          )
+        )
+      }
+      await this.#run(authorization.refused({ status, url: url.href, wwwAuthenticate, sent }), request.signal)
+    }
+  }
+
+  async #run<A>(effect: Effect.Effect<A, McpError>, signal: AbortSignal): Promise<A> {
+    try {
+      return await this.options.run(effect, { signal })
+    } catch (error) {
+      throw error instanceof McpError ? new TransportFailure(error.reason) : error
+    }
+  }
+
+  async #follow(
+    request: HttpRequest,
+    authorization: Redacted.Redacted | undefined
+  ): Promise<{ readonly response: HttpResponse; readonly url: URL }> {
+    const agent = await this.#open()
+    const { body = null, method, signal } = request
+    const headers = {
+      ...this.options.headers,
+      ...(authorization === undefined ? {} : { authorization: Redacted.value(authorization) }),
+      ...request.headers
+    }
+    for (let url = request.url, redirects = 0;; redirects++) {
+      const { origin, pathname, search } = url
+      const data = await agent.request({ origin, path: pathname + search, method, headers, body, signal })
+      const response = toResponse(data)
+      const next = redirects === MAX_REDIRECTS ? undefined : redirectionOf(response, url, method)
+      if (next === undefined) return { response, url }
+      discard(response)
+      url = next
+    }
+  }
+
+  /** The reason for a status that is no success; reads the beginning of the body. */
+  async refusal(response: HttpResponse): Promise<TransportFailure> {
+    const refusal: Refusal = {
+      status: response.status,
+      contentType: response.contentType,
+      wwwAuthenticate: response.header("www-authenticate"),
+      retryAfter: response.header("retry-after"),
+      location: response.header("location")
+    }
+    const body = await beginningOf(response, this.options.timeoutMillis)
+    return new TransportFailure(statusReason(refusal, body, this.options.clean))
+  }
+
+  /** What went wrong, in our words. */
+  failure(error: unknown): TransportFailure {
+    return error instanceof TransportFailure
+      ? error
+      : new TransportFailure(networkReason(error, this.options.url.host))
+  }
+}
+
+const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): HttpResponse => {
+  // what is abandoned may still fail, and nobody waits for it
+  body.on("error", () => {})
+  const header = (name: string): string | undefined => {
+    const value = headers[name]
+    return Array.isArray(value) ? value.join(", ") : value
+  }
+  const contentType = (header("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? ""
+  return { status: statusCode, contentType, header, body }
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** Where the request goes next: within its origin only, and never as another request than it was. */
+const redirectionOf = ({ header, status }: HttpResponse, from: URL, method: HttpRequest["method"]): URL | undefined => {
+  const location = header("location")
+  if (!REDIRECTS.has(status) || location === undefined || !URL.canParse(location, from.href)) return undefined
+  if (method !== "GET" && status !== 307 && status !== 308) return undefined
+  const next = new URL(location, from)
+  return next.origin === from.origin ? next : undefined
+}
+
+/** Leaves a body unread; a short one is read, so that its connection can be used again. */
+export const discard = ({ body }: HttpResponse): void => {
+  void body.dump({ limit: REFUSAL_BYTES }).catch(() => {})
+}
+
+const beginningOf = async (response: HttpResponse, timeoutMillis: number): Promise<string> => {
+  const { body } = response
+  const chunks: Array<Buffer> = []
+  let length = 0
+  const timer = setTimeout(() => body.destroy(), timeoutMillis)
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length >= REFUSAL_BYTES) break
+    }
+  } catch {
+    // the status says enough
+  } finally {
+    clearTimeout(timer)
+  }
+  return Buffer.concat(chunks).toString("utf8").slice(0, REFUSAL_BYTES)
+}

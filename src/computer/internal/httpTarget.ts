@@ -1,0 +1,58 @@
+export interface HttpTarget {
+  /** Without user and password. */
+  readonly url: URL
+  /** Their names in small letters. */
+  readonly headers: Readonly<Record<string, string>>
+  /** What must not be shown of both. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+/** What HTTP itself decides on. */
+const RESERVED: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade"
+])
+
+/** Reads a configured URL with its headers; a text says what is wrong with the URL, without repeating what may be secret. */
+export const httpTarget = (
+  text: string,
+  given: Readonly<Record<string, string>>,
+  protocols: ReadonlyArray<string>
+): HttpTarget | string => {
+  if (!URL.canParse(text)) return "has a URL that is none; give it as http://host:port/path."
+  const url = new URL(text)
+  if (!protocols.includes(url.protocol)) {
+    return `has a URL that begins with ${url.protocol}, which is none of ${protocols.join(", ")}.`
+  }
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (!RESERVED.has(name.toLowerCase())) headers[name.toLowerCase()] = value
+  }
+  const secrets = [...Object.values(headers).flatMap(withoutScheme), ...url.searchParams.values()]
+  if (url.username !== "" || url.password !== "") {
+    const password = decoded(url.password)
+    const encoded = Buffer.from(`${decoded(url.username)}:${password}`).toString("base64")
+    headers["authorization"] ??= `Basic ${encoded}`
+    secrets.push(encoded, url.password, password)
+    url.username = ""
+    url.password = ""
+  }
+  return { url, headers, secrets }
+}
+
+/** `Bearer x` is as secret as `x`. */
+const withoutScheme = (value: string): ReadonlyArray<string> => {
+  const space = value.indexOf(" ")
+  return space === -1 ? [value] : [value, value.slice(space + 1)]
+}
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

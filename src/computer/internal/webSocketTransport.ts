@@ -1,0 +1,73 @@
+/**
+ * MCP over a WebSocket, one frame a message, with the subprotocol `mcp`.
+ */
+import { Redacted } from "effect"
+import type { WebSocket } from "undici"
+import { Closed } from "../McpError.ts"
+import { HttpChannel, type HttpChannelOptions } from "./httpChannel.ts"
+import { BaseTransport, type Loss, TransportFailure } from "./wireTransport.ts"
+
+const SUBPROTOCOL = "mcp"
+const OPEN = 1
+/** The code with which a peer ends a connection for a message that is too large. */
+const MESSAGE_TOO_BIG = 1009
+
+export class WebSocketTransport extends BaseTransport {
+  readonly #options: HttpChannelOptions
+  readonly #channel: HttpChannel
+  readonly #starting = new AbortController()
+  #socket: WebSocket | undefined = undefined
+
+  constructor(options: HttpChannelOptions) {
+    super(options.clean)
+    this.#options = options
+    this.#channel = new HttpChannel(options)
+  }
+
+  async start(): Promise<void> {
+    const authorization = await this.#channel.authorization(this.#starting.signal)
+    const dispatcher = await this.#channel.dispatcher
+    const { WebSocket } = await import("undici")
+    if (this.loss !== undefined) return
+    const headers = {
+      ...this.#options.headers,
+      ...(authorization === undefined ? {} : { authorization: Redacted.value(authorization) })
+    }
+    const socket = new WebSocket(this.#options.url, { protocols: [SUBPROTOCOL], headers, dispatcher })
+    this.#socket = socket
+    await new Promise<void>((resolve, reject) => {
+      socket.addEventListener("open", () => resolve())
+      socket.addEventListener("message", ({ data }) => this.receive(typeof data === "string" ? data : ""))
+      socket.addEventListener("error", ({ error }) => {
+        const failure = this.#channel.failure(error?.cause ?? error)
+        this.lose({ detail: failure.detail })
+        reject(failure)
+      })
+      socket.addEventListener("close", ({ code, reason }) => {
+        const said = this.#options.clean(reason).slice(0, 200)
+        const detail = `it ended the connection (code ${code}${said === "" ? "" : `: ${said}`})`
+        this.lose({ detail, limit: code === MESSAGE_TOO_BIG ? this.#options.maxMessageBytes : undefined })
+        reject(new TransportFailure(new Closed({ detail, stderrTail: [] })))
+      })
+    })
+  }
+
+  async send(message: object): Promise<void> {
+    if (this.#socket === undefined || this.loss !== undefined) throw new Error("Not connected")
+    const text = this.write(message)
+    // what a socket that is closing does not take is told of by its end
+    if (text !== undefined && this.#socket.readyState === OPEN) this.#socket.send(text)
+  }
+
+  async close(): Promise<void> {
+    this.#starting.abort()
+    this.lose({ detail: "it was closed on this side" })
+    await this.#channel.close()
+  }
+
+  protected override lose(loss: Loss): boolean {
+    if (!super.lose(loss)) return false
+    if (this.#socket !== undefined && this.#socket.readyState <= OPEN) this.#socket.close()
+    return true
+  }
+}
