@@ -57,12 +57,12 @@ const compile = (target: string): void => {
  */
 const bundle = (building: string): void => {
   const { buildSync } = createRequire(createRequire(import.meta.url).resolve("tsx"))("esbuild")
-  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   buildSync({
     entryPoints: [join(building, "dist", "cli", "Main.js")],
     outdir: join(building, ...bundled),
     bundle: true,
-    external: Object.keys(dependencies).filter((name) => !/^@?effect\b/.test(name)),
+    external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !/^@?effect\b/.test(name)),
     splitting: true,
     keepNames: true,
     platform: "node",
