@@ -44,8 +44,11 @@ export const isSecretName = (name: string): boolean => {
 const LOOKS: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
   [/-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,20}-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}-----|$)/g, MASK],
   [/(?<![\w-])(bearer)\s{1,8}[\w.~+/=-]{8,}/gi, `$1 ${MASK}`],
-  // a word of English has no digit
-  [/(?<![\w-])(basic)\s{1,8}(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/=]{8,}/gi, `$1 ${MASK}`],
+  // a word of English has no digit and no capital in its middle
+  [
+    /(?<![\w-])([Bb]asic|BASIC)\s{1,8}(?=[A-Za-z]{0,99}(?:[0-9+/=]|[a-z][A-Z]))[A-Za-z0-9+/=]{8,}/g,
+    `$1 ${MASK}`
+  ],
   [/(?<=:\/\/)([^\s/?#@:"'<>]*):[^\s/?#"'<>]*@/g, `$1:${MASK}@`],
   [
     /(?<![\w-])(?:sk-|[sr]k_(?:live|test)_|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|npm_|hf_|ya29\.|AIza|dop_v1_|pypi-|shpat_)[\w.-]{12,}/g,
