@@ -19,6 +19,7 @@ import * as MutableRef from "effect/MutableRef"
 import type * as Runtime from "effect/Runtime"
 import { agentCommand } from "./AgentCommand.ts"
 import { computerCommand } from "./ComputerCommand.ts"
+import { configCommand } from "./ConfigCommand.ts"
 import { conformanceCommand } from "./ConformanceCommand.ts"
 import { demoCommand } from "./DemoCommand.ts"
 import { desktopCommand } from "./DesktopCommand.ts"
@@ -64,6 +65,7 @@ const smcp = Command.make("smcp").pipe(
     computerCommand,
     agentCommand,
     desktopCommand,
+    configCommand,
     conformanceCommand,
     demoCommand
   ]),

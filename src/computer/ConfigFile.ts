@@ -108,19 +108,20 @@ export const fromValue = Effect.fnUntraced(function*(
   const servers = new Map<string, ServerEntry>()
   const strange = new Map<string, Array<string>>()
   const diagnostics: Array<Diagnostic> = []
-  const remark = (server: string | undefined, message: string) => {
-    diagnostics.push({ server, message, source: sourceName })
+  const say = (severity: "error" | "warning", server: string | undefined, message: string) => {
+    diagnostics.push({ server, message, severity, source: sourceName })
   }
   for (const [key, item] of shape.success.servers) {
     const read = yield* readEntry(key, item, origin)
     if (Result.isFailure(read)) {
-      remark(key, `The server "${key}" was left out: ${asSentence(read.failure)}`)
+      say("error", key, `The server "${key}" was left out: ${asSentence(read.failure)}`)
       continue
     }
-    const { entry, remarks, unknown } = read.success
+    const { entry, remarks, unknown, wrong } = read.success
     const earlier = servers.get(entry.bundleId)
     if (earlier !== undefined) {
-      remark(
+      say(
+        "error",
         key,
         `The server "${key}" was left out: its bundle id "${entry.bundleId}" is that of "${earlier.key}"; ` +
           "rename one of them or give it a bundle_id"
@@ -128,14 +129,19 @@ export const fromValue = Effect.fnUntraced(function*(
       continue
     }
     servers.set(entry.bundleId, entry)
-    for (const each of remarks) remark(key, `Server "${key}": ${each}`)
+    for (const each of wrong) say("error", key, `Server "${key}": ${each}`)
+    for (const each of remarks) say("warning", key, `Server "${key}": ${each}`)
     for (const name of unknown) strange.set(name, [...strange.get(name) ?? [], key])
   }
   for (const [name, keys] of strange) {
-    remark(undefined, `"${name}" means nothing here and is ignored (${keys.map((key) => `"${key}"`).join(", ")})`)
+    say(
+      "warning",
+      undefined,
+      `"${name}" means nothing here and is ignored (${keys.map((key) => `"${key}"`).join(", ")})`
+    )
   }
   const inputs = readInputs(shape.success.inputs)
-  inputs.problems.forEach((problem) => remark(undefined, problem))
+  inputs.problems.forEach((problem) => say("error", undefined, problem))
   return { servers: [...servers.values()], inputs: inputs.inputs, diagnostics }
 })
 

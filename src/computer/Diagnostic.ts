@@ -6,6 +6,11 @@ export interface Diagnostic {
   readonly server: string | undefined
   /** What is wrong and what to do, in one line. */
   readonly message: string
+  /**
+   * Whether something of the configuration does not count as it was meant (`error`), or is only worth knowing (`warning`).
+   * Absent for what no configuration says.
+   */
+  readonly severity?: "error" | "warning" | undefined
   /** The file it is about. Absent for what no file says. */
   readonly source?: string | undefined
 }

@@ -149,3 +149,13 @@ export const approve: Flag.Flag<Option.Option<Mode>> = Flag.Literals("approve", 
   Flag.withFallbackConfig(Config.Literals(MODES, "SMCP_APPROVE")),
   Flag.optional
 )
+
+/** Several files with MCP servers; without one `SMCP_CONFIG` stands in for it. */
+export const configs: Flag.Flag<ReadonlyArray<string>> = Flag.String("config").pipe(
+  Flag.withAlias("c"),
+  Flag.withMetavar("<file>"),
+  Flag.withDescription(
+    "A file with MCP servers; may be given several times, and a later file counts more [env SMCP_CONFIG]"
+  ),
+  Flag.atLeast(0)
+)

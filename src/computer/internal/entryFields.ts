@@ -28,7 +28,7 @@ export const fieldsOf = (entry: ServerEntry): ReadonlyArray<Field> => {
   const { bundle_id: _id, name: _name, server_parameters: _parameters, type: _type, ...rest } = written as Fields
   const others = settings.custom === undefined
     ? Object.fromEntries(Object.entries(rest).filter(([key]) => extra === undefined || !Object.hasOwn(extra, key)))
-    : { transport: settings.custom.transport }
+    : {}
   return [
     { path: "type", value: typeOf(entry), from: ["literal"] },
     ...changed(config).flatMap(([key, raw]) => leaves(key, raw, shown[key], origin)),

@@ -21,6 +21,7 @@ export const mergeConfigs = (files: ReadonlyArray<ConfigFile>): ConfigFile => {
           server: key,
           message: `Server "${key}" of ${source} replaces "${earlier.key}" of ${earlier.origin.source}: ` +
             `both have the bundle id "${bundleId}"`,
+          severity: "warning",
           source
         })
       }
@@ -32,7 +33,8 @@ export const mergeConfigs = (files: ReadonlyArray<ConfigFile>): ConfigFile => {
       if (earlier !== undefined && JSON.stringify(earlier) !== JSON.stringify(input)) {
         diagnostics.push({
           server: undefined,
-          message: `The input "${input.id}" of a later file replaces an earlier one`
+          message: `The input "${input.id}" of a later file replaces an earlier one`,
+          severity: "warning"
         })
       }
       inputs.set(input.id, input)

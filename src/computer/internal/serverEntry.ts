@@ -19,6 +19,8 @@ import { readSettings } from "./serverSettings.ts"
 export type ReadEntry = Result.Result<
   {
     readonly entry: ServerEntry
+    /** Settings that were left out. */
+    readonly wrong: ReadonlyArray<string>
     readonly remarks: ReadonlyArray<string>
     /** Keys that nobody knows. */
     readonly unknown: ReadonlyArray<string>
@@ -65,7 +67,8 @@ export const readEntry = Effect.fnUntraced(function*(
   ]
   return Result.succeed({
     entry,
-    remarks: [...custom, ...settings.remarks, ...others.remarks],
+    wrong: settings.remarks,
+    remarks: [...custom, ...others.remarks],
     unknown: others.unknown
   })
 })

@@ -5,6 +5,7 @@ import * as Result from "effect/Result"
 import { isRecord } from "../../protocol/Json.ts"
 import type { Dialect } from "../ServerEntry.ts"
 import type { Fields } from "./decoding.ts"
+import { escapedText } from "./translate.ts"
 
 /** What a file holds, entry by entry as it was written. */
 export interface Shape {
@@ -152,7 +153,7 @@ const variables = (names: ReadonlyArray<readonly [string, unknown]>): Fields =>
   Object.fromEntries(names.map(([key, name]) => [key, `\${env:${String(name)}}`]))
 
 const escaped = (value: unknown): unknown => {
-  if (typeof value === "string") return value.replaceAll("${", "$${")
+  if (typeof value === "string") return escapedText(value)
   if (Array.isArray(value)) return value.map(escaped)
   return isRecord(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, escaped(item)])) : value
 }

@@ -55,8 +55,10 @@ const written = (segments: ReadonlyArray<Placeholders.Segment>, folder: string |
     }
   }).join("")
 
-/** A text that stands for itself. */
+/** A text that stands for itself, whatever it looks like. */
+export const escapedText = (text: string): string => text.replaceAll("${", () => "$${")
+
 const escaped = (text: string): string =>
   text.includes("$${") || Placeholders.parse(text).some((segment) => typeof segment !== "string")
-    ? text.replaceAll("${", "$${")
+    ? escapedText(text)
     : text
