@@ -227,7 +227,10 @@ const makeCall = Effect.fnUntraced(
     const ask = ({ request, route, since }: Begun & { readonly route: Route }) => {
       const call = (onProgress: OnProgress, connected?: Effect.Effect<void>) =>
         manager.withClient(route.bundleId, (client) => {
-          const called = Effect.map(client.callTool(route.tool, request.params, { onProgress }), toWire)
+          const { callTimeout } = route.entry.settings
+          // the caller's own deadline goes on beside it
+          const idleTimeout = callTimeout === undefined ? undefined : callTimeout * 1000
+          const called = Effect.map(client.callTool(route.tool, request.params, { onProgress, idleTimeout }), toWire)
           return connected === undefined ? called : Effect.andThen(connected, called)
         })
       const transformed = (result: CallToolResult) =>
@@ -298,6 +301,7 @@ type OnProgress = (progress: Progress) => Effect.Effect<void>
 
 const failureOf = (error: McpError | RateLimited, bundleId: string): CallToolResult => {
   if (error._tag === "RateLimited") return ToolResult.rateLimited(error.message, error.retryAfter)
+  if (error.reason._tag === "Timeout") return ToolResult.timedOut(error.reason.seconds)
   return error.reason._tag === "AuthRequired" || error.reason._tag === "AuthFailed"
     ? authResult(bundleId, error.reason)
     : ToolResult.executionFailed(publicMessage(error))

@@ -18,7 +18,8 @@ export interface Activity {
 const isAnswer = (exit: Exit.Exit<unknown, McpError>): boolean => {
   if (Exit.isSuccess(exit)) return true
   const found = Cause.findError(exit.cause)
-  return Result.isSuccess(found) && ["Rpc", "Decode"].includes(found.success.reason._tag)
+  return Result.isSuccess(found) &&
+    ["Rpc", "Decode", "TooLarge", "Http", "AuthRequired", "AuthFailed"].includes(found.success.reason._tag)
 }
 
 /** The same connection, which notes what it is used for. */
@@ -35,6 +36,7 @@ export const trackClient = (client: McpClient, activity: Activity, clock: Clock.
   return {
     ...client,
     listTools: tracked(client.listTools),
+    list: (kind) => tracked(client.list(kind)),
     callTool: (name, args, options) => tracked(client.callTool(name, args, options)),
     request: (method, params) => tracked(client.request(method, params))
   }
