@@ -69,7 +69,6 @@ export const surroundings: Effect.Effect<Surroundings, never, Scope.Scope> = Eff
 /** What is left of a connection when it is gone. */
 interface Held {
   client: McpClient | undefined
-  error: McpError | InputError | undefined
 }
 
 /** A server that ran for so long counts as well, and may fail as often as one that is new. */
@@ -102,6 +101,8 @@ export class Supervised {
   private connects = 0
   /** The client of the last connection, for what can still be known of it. */
   private last: McpClient | undefined
+  /** The one whose lines on stderr are not kept yet. */
+  private writing: McpClient | undefined
   /** What servers that are gone wrote last. */
   private stderr: ReadonlyArray<string> = []
   private life: Fiber.Fiber<unknown> | undefined
@@ -212,17 +213,15 @@ export class Supervised {
     this.connection = undefined
     this.shown = this.show()
     this.isClosed = true
+    this.turn++
     for (const check of [...this.waiting]) check()
   }
 
   /** The last lines on stderr, those of earlier processes first. */
   readonly logs: Effect.Effect<ReadonlyArray<string>> = Effect.suspend(() =>
-    this.connection === undefined
+    this.writing === undefined
       ? Effect.succeed(this.stderr)
-      : Effect.map(
-        this.connection.client.diagnostics,
-        ({ stderrTail }) => [...this.stderr, ...stderrTail].slice(-STDERR_LINES)
-      )
+      : Effect.map(this.writing.diagnostics, ({ stderrTail }) => [...this.stderr, ...stderrTail].slice(-STDERR_LINES))
   )
 
   readonly inspect: Effect.Effect<Inspection> = Effect.gen({ self: this }, function*() {
@@ -332,11 +331,12 @@ export class Supervised {
 
   /** Connects, and stays until the connection is lost. Interrupting it ends the server. */
   private live(id: number): Effect.Effect<void> {
-    const held: Held = { client: undefined, error: undefined }
+    const held: Held = { client: undefined }
     const lost = (error: McpError | InputError) =>
       Effect.sync(() => {
         this.connection = undefined
-        this.lastError = held.error = error
+        this.lastError = error
+        if (held.client === undefined) this.keepLines(stderrOf(error))
         this.dispatch({ _tag: "Lost", id, loss: lossOf(this.entry, error) })
       })
     return this.serve(id, held).pipe(
@@ -370,7 +370,7 @@ export class Supervised {
     // listens before anybody else can: what the server has said by now is for the first who does
     const refreshing = yield* refreshTools(client, (list) => Effect.sync(() => this.learn(list)))
     this.connects++
-    this.last = held.client = client
+    this.last = this.writing = held.client = client
     this.connection = connection
     this.known = list
     this.keepTools()
@@ -412,13 +412,16 @@ export class Supervised {
     this.update()
   }
 
-  private keepStderr({ client, error }: Held): Effect.Effect<void> {
-    const lines = client === undefined
-      ? Effect.succeed(error === undefined ? [] : stderrOf(error))
-      : Effect.map(client.diagnostics, ({ stderrTail }) => stderrTail)
-    return Effect.map(lines, (lines) => {
-      this.stderr = [...this.stderr, ...lines].slice(-STDERR_LINES)
+  /** Keeps what a server that is gone wrote until its end. */
+  private keepStderr({ client }: Held): Effect.Effect<void> {
+    return client === undefined ? Effect.void : Effect.map(client.diagnostics, ({ stderrTail }) => {
+      this.writing = undefined
+      this.keepLines(stderrTail)
     })
+  }
+
+  private keepLines(lines: ReadonlyArray<string>): void {
+    this.stderr = [...this.stderr, ...lines].slice(-STDERR_LINES)
   }
 
   /** Ends the server when no call has used it for as long as it may be idle. */
