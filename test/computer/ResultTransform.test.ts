@@ -1,11 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, References } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as Consent from "../../src/computer/Consent.ts"
+import * as Host from "../../src/computer/Host.ts"
+import * as McpManager from "../../src/computer/McpManager.ts"
 import * as ResultTransform from "../../src/computer/ResultTransform.ts"
 import type { ServerSettings } from "../../src/computer/ServerEntry.ts"
+import * as ToolCalls from "../../src/computer/ToolCalls.ts"
 import type { CallToolResult } from "../../src/protocol/Tool.ts"
 import { atOnce } from "./support/mcpClients.ts"
+import { connectTo, ToolServer } from "./support/memoryServers.ts"
+import { eventually } from "./support/processes.ts"
 
 const entryOf = Effect.fnUntraced(function*(vrl: string | null, transform?: ServerSettings["transform"]) {
   const { servers } = yield* ConfigFile.fromValue({ servers: { s: { command: "-", vrl } } }, "test")
@@ -215,5 +221,39 @@ describe("ResultTransform", () => {
       assert.strictEqual(yield* transform.check(lost), "lost: install it with `npm install lost`")
       assert.strictEqual(yield* transform.apply(lost, event), result)
       yield* TestClock.adjust("1 minute")
+    }))
+
+  it.live("is told of a broken script when its server is configured, and works without being asked in every call", () =>
+    Effect.gen(function*() {
+      const { layer, lines } = warnings()
+      const config = {
+        servers: {
+          good: { command: "-", vrl: ".said = .content[0].text\n.asked = .parameters.q" },
+          query: { command: "-", jsonata: "content[0].text & parameters.q" },
+          bad: { command: "-", vrl: "oops(" }
+        }
+      }
+      const { inputs, servers } = yield* ConfigFile.fromValue(config, "test")
+      const answers = () => new ToolServer({ t: () => "hello" })
+      const context = yield* Layer.build(
+        Host.layer({
+          servers,
+          inputs,
+          consent: Consent.layerAllowAll,
+          connector: connectTo({ good: answers(), query: answers(), bad: answers() })
+        }).pipe(Layer.provide(layer))
+      )
+      yield* Context.get(context, McpManager.McpManager).ready
+      yield* eventually("it is told", () => lines.length > 0)
+      assert.match(lines[0]!, /^The vrl script of "bad" is not used: line 1, column 6: /)
+      const { run } = Context.get(context, ToolCalls.ToolCalls)
+      const call = (server: string) =>
+        run({ agent: "A", req_id: server, tool_name: `${server}__t`, params: { q: 1 }, timeout: 20 })
+      const { meta } = yield* call("good")
+      const { asked, said } = JSON.parse(String(meta?.["a2c_vrl_transformed"]))
+      assert.deepStrictEqual([asked, said], [1, "hello"])
+      assert.deepStrictEqual((yield* call("query")).meta, { a2c_jsonata_transformed: "\"hello1\"" })
+      assert.deepStrictEqual<unknown>(yield* call("bad"), { content: [{ type: "text", text: "hello" }] })
+      assert.strictEqual(lines.length, 1)
     }))
 })

@@ -17,7 +17,8 @@ const ourSettings: ReadonlySet<string> = new Set<keyof ServerSettings>([
   "idleTimeout",
   "startTimeout",
   "limits",
-  "toolLimits"
+  "toolLimits",
+  "transform"
 ])
 
 const without = (fields: object, left: ReadonlySet<string>) =>

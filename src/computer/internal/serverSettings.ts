@@ -29,6 +29,7 @@ export const settingKeys: ReadonlyArray<string> = [
   "concurrency",
   "cache_ttl",
   "max_waiting",
+  "jsonata",
   "roots",
   "log_level",
   "envFile",
@@ -58,6 +59,10 @@ export const readSettings = (entry: Fields, program: Program | undefined): Resul
       callTimeout: read("call_timeout", decodeSeconds) ?? other.call,
       limits: limitsOf(limits),
       toolLimits: tools,
+      transform: read(
+        "jsonata",
+        (value) => Result.map(decodeText(value), (script) => ({ language: "jsonata", script }))
+      ),
       envFile: read("envFile", decodeText),
       oauth: read("oauth", readOAuth) ?? read("auth", readOAuth),
       roots: read("roots", decodeTexts),
