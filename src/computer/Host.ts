@@ -5,10 +5,12 @@
 import * as Layer from "effect/Layer"
 import type * as Revision from "../protocol/Revision.ts"
 import * as AuditLog from "./AuditLog.ts"
+import * as Authorization from "./Authorization.ts"
 import * as CallHistory from "./CallHistory.ts"
 import * as Consent from "./Consent.ts"
 import * as Desktop from "./Desktop.ts"
 import * as Inputs from "./Inputs.ts"
+import { layerConnector, layerLoginStarts } from "./internal/oauthHost.ts"
 import * as ScriptChecks from "./internal/scriptChecks.ts"
 import * as McpConnector from "./McpConnector.ts"
 import * as McpManager from "./McpManager.ts"
@@ -20,6 +22,8 @@ import * as ToolRegistry from "./ToolRegistry.ts"
 export interface Options extends McpManager.McpManagerOptions, Inputs.Options {
   /** How servers are reached. Default: every transport of MCP. */
   readonly connector?: Layer.Layer<McpConnector.McpConnector> | undefined
+  /** The logins to remote servers. Default: `Authorization.layerMemory`, which forgets them at its end. */
+  readonly authorization?: Layer.Layer<Authorization.Authorization> | undefined
   /** Which calls run. Default: those of tools that are declared read-only. */
   readonly consent?: Layer.Layer<Consent.Consent> | undefined
   /** Where calls are written down. Default: nowhere. */
@@ -42,6 +46,7 @@ export type Services =
   | AuditLog.AuditLog
   | ResultTransform.ResultTransform
   | McpConnector.McpConnector
+  | Authorization.Authorization
 
 /**
  * Starts the MCP servers in the background, with tools and windows named as a revision has it. All of it ends with the
@@ -49,16 +54,17 @@ export type Services =
  */
 export const layer = (options: Options, revision?: Revision.Revision): Layer.Layer<Services> =>
   Layer.fresh(
-    Layer.merge(Layer.fresh(ToolCalls.layer), ScriptChecks.layer).pipe(
+    Layer.mergeAll(Layer.fresh(ToolCalls.layer), ScriptChecks.layer, layerLoginStarts).pipe(
       Layer.provideMerge(Layer.mergeAll(ToolRegistry.layerOf(revision), Desktop.layerOf(revision))),
       Layer.provideMerge(McpManager.layer(options)),
       Layer.provideMerge(Layer.mergeAll(
         Inputs.layer(options),
-        options.connector ?? McpConnector.layer,
+        options.connector ?? layerConnector,
         options.consent ?? Consent.layer({ mode: "read-only" }),
         CallHistory.layer({ size: options.historySize }),
         options.auditLog ?? AuditLog.layerNone,
         options.resultTransform ?? ResultTransform.layer
-      ))
+      )),
+      Layer.provideMerge(options.authorization ?? Authorization.layerMemory)
     )
   )

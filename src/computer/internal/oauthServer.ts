@@ -63,6 +63,8 @@ export interface ServerLogin {
 
 /** So long before its end a token is renewed, but never before half of its life. */
 const AHEAD_MILLIS = 60_000
+/** A request waits for a renewal no longer than this when it could do without. */
+const PATIENCE = "2 seconds"
 /** After trouble with an authorization server it is left alone for so long. */
 const TROUBLE_MILLIS = 15_000
 /** A token that is refused so soon after it was issued is not the reason for the refusal. */
@@ -192,12 +194,12 @@ export const makeServerLogin = (options: ServerOptions): ServerLogin => {
     }
     const renewed = renew(login)
     const usable = login
-    // what is still good is used when it cannot be renewed right now
-    return yield* Effect.map(
-      isOver
-        ? renewed
-        : Effect.catch(renewed, (error) => isRefusal(error) ? Effect.fail(error) : Effect.succeed(usable)),
-      bearerOf
+    if (isOver) return bearerOf(yield* renewed)
+    // what is still good is used when it cannot be renewed right now, or not at once
+    return yield* renewed.pipe(
+      Effect.catch((error) => isRefusal(error) ? Effect.fail(error) : Effect.succeed(usable)),
+      Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => Effect.succeed(usable) }),
+      Effect.map(bearerOf)
     )
   })
 
