@@ -166,7 +166,7 @@ describe("ResultTransform", () => {
           transform.apply(fine, event)
         ], { concurrency: "unbounded" }))
         assert.strictEqual(second, result)
-        for (const each of [first, third]) assert.strictEqual(each!.meta?.["a2c_jsonata_transformed"], "\"search\"")
+        for (const each of [first, third]) assert.strictEqual(each.meta?.["a2c_jsonata_transformed"], "\"search\"")
         assert.deepStrictEqual(lines, [
           "The jsonata script of \"s\" failed for search: it took longer than 0.3 s and was ended"
         ])

@@ -100,7 +100,7 @@ export const jsonata: PackagedEngine = {
 const place = (script: string, at: number | undefined): string => {
   if (at === undefined) return ""
   const before = script.slice(0, at).split("\n")
-  return `line ${before.length}, column ${[...before.at(-1)!].length + 1}: `
+  return `line ${before.length}, column ${Array.from(before.at(-1)!).length + 1}: `
 }
 
 /** An offset in bytes of UTF-8 as one in characters. */

@@ -136,6 +136,7 @@ class Thread {
   readonly loaded: Effect.Effect<unknown, TransformError> = this.reply(() => {})
 
   ask(request: Request): Effect.Effect<unknown, TransformError> {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     return this.reply(() => this.worker.postMessage(request))
   }
 

@@ -2,7 +2,7 @@
  * Calls that wait for their turn: at the gate of their server and at the one of their tool, for a token of its rate and a
  * free place. Who came first goes first at each gate, and nobody waits for a gate that is not their own.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"

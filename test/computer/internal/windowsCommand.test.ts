@@ -148,7 +148,7 @@ describe("a command on Windows", () => {
   })
 
   const Nasty = Schema.Array(
-    Schema.Literals([..."\"\\%^&|<>()!,;=\t ' aA1.-_~:é", "%PATH%", "%cd:~,%", "\\\"", "&calc"])
+    Schema.Literals([...Array.from("\"\\%^&|<>()!,;=\t ' aA1.-_~:é"), "%PATH%", "%cd:~,%", "\\\"", "&calc"])
   )
 
   it.prop("gives a batch file the arguments that were meant, whatever is in them", [Schema.Array(Nasty)], ([words]) => {
