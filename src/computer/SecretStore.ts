@@ -121,7 +121,7 @@ const isNotInstalled = (cause: unknown): boolean =>
 /** The words of the operating system, which name no secret. */
 const reasonOf = (cause: unknown): string =>
   `${cause instanceof Error ? cause.message.split("\n")[0] : "it failed"}; ` +
-  "is its service running and unlocked in this session?"
+  "its service has to run and to be unlocked in this session"
 
 const failure = (what: string, name: string, reason: string): SecretStoreError =>
-  new SecretStoreError({ message: `The secret "${name}" could not be ${what} in the keychain: ${reason}` })
+  new SecretStoreError({ message: `The secret "${name}" could not be ${what} in the keychain: ${reason}.` })

@@ -10,35 +10,21 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { InputDefinition } from "../InputDefinition.ts"
 import { InputError } from "../InputError.ts"
-import type { SecretStore } from "../SecretStore.ts"
 import { type Asking, askPerson } from "./askInput.ts"
 import { chainProblem } from "./inputChain.ts"
-import { collidingId, collision, looksSecret, variableOf } from "./inputNames.ts"
-import { checkValue, defaultOf, type InputValue, isPassword, isSecret, type Resolved } from "./inputValues.ts"
-import { parse, type Segment } from "./placeholders.ts"
-import { makeRedactor } from "./redact.ts"
-import { runCommand } from "./runCommand.ts"
-import type { ValueStore } from "./valueStore.ts"
+import { collidingId, collision, variableOf } from "./inputNames.ts"
+import {
+  type InputSources,
+  makeInputSources,
+  type Needed,
+  type SourceOptions,
+  type ValueSource
+} from "./inputSources.ts"
+import { type InputValue, isPassword, isSecret, type Resolved } from "./inputValues.ts"
 
-/** Where a value comes from. */
-export type ValueSource = "cache" | "environment" | "keychain" | "store" | "command" | "prompt" | "default"
-
-/** For whom a value is needed. */
-export interface Needed {
-  readonly server: string | undefined
-  readonly field: string | undefined
-}
-
-export interface ResolverOptions {
+export interface ResolverOptions extends SourceOptions {
   readonly definitions: ReadonlyMap<string, InputDefinition>
-  readonly environment: () => Readonly<Record<string, string | undefined>>
-  readonly secrets: SecretStore["Service"]
-  readonly values: ValueStore
   readonly asking: Asking
-  readonly validate: ((id: string, value: InputValue) => Effect.Effect<string | undefined>) | undefined
-  readonly commandTimeout: Duration.Input | undefined
-  /** The values of placeholders in the defaults and arguments of definitions. */
-  readonly join: (segments: ReadonlyArray<Segment>, needed: Needed) => Effect.Effect<Resolved, InputError>
   /** Something is known that was not, or no longer. */
   readonly changed: Effect.Effect<void>
 }
@@ -50,178 +36,45 @@ export interface InputResolver {
   readonly peek: (
     input: InputDefinition
   ) => Effect.Effect<{ readonly value: InputValue; readonly from: ValueSource } | undefined, InputError>
-  /** Takes this value from now on, and keeps it where its kind is kept. */
+  /** Takes this value from now on, or the default without one, and keeps it where its kind is kept. */
   readonly set: (input: InputDefinition, raw: unknown) => Effect.Effect<void, InputError>
-  /** Forgets what is known, and whether there was anything; whoever is being asked is asked for nothing. */
+  /** Forgets what is known, and whether there was anything. Whoever has asked for it by now gets what was asked for. */
   readonly forget: (id: string) => Effect.Effect<boolean>
-  /** Holds a raw value against its definition. */
-  readonly check: (input: InputDefinition, raw: unknown) => Effect.Effect<InputValue, string>
 }
 
 /** What a command printed is good for the servers that start together, and not for ever: it may be a token that expires. */
 const COMMAND_OUTPUT_KEPT = Duration.toMillis("1 minute")
-const VALIDATION_TIMEOUT = Duration.seconds(30)
-
-interface Known {
-  readonly value: Redacted.Redacted<InputValue>
-  readonly until: number
-}
 
 export const makeInputResolver = Effect.fnUntraced(function*(
   options: ResolverOptions
 ): Effect.fn.Return<InputResolver, never, Scope.Scope> {
-  const { asking, changed, definitions, environment, join, secrets, values } = options
-  const known = new Map<string, Known>()
+  const { changed, definitions } = options
+  const sources = makeInputSources(options)
+  const cache = makeCache()
   const neededFor = new Map<string, Needed>()
   const flights = yield* RcMap.make({
-    lookup: (id: string) =>
-      Effect.suspend(() => {
-        const input = definitions.get(id)
-        return input === undefined ? Effect.fail(undefinedInput(id)) : find(input)
-      })
+    lookup: Effect.fnUntraced(function*(id: string) {
+      const input = definitions.get(id)
+      if (input === undefined) return yield* Effect.fail(undefinedInput(id))
+      const { from, value } = yield* find(input, sources, options.asking, neededFor.get(id))
+      if (from === "prompt") yield* remember(input, value)
+      if (from === "command") yield* remember(input, value, COMMAND_OUTPUT_KEPT)
+      return { value: Redacted.make(value), secret: isSecret(input) }
+    })
   })
-
-  const check: InputResolver["check"] = (input, raw) =>
-    Effect.tap(
-      checkValue(input, raw),
-      (value) =>
-        options.validate === undefined ? Effect.void : options.validate(input.id, value).pipe(
-          Effect.timeoutOrElse({ duration: VALIDATION_TIMEOUT, orElse: () => Effect.succeed("could not be checked") }),
-          Effect.flatMap((problem) => problem === undefined ? Effect.void : Effect.fail(problem))
-        )
-    )
-  const checked = (input: InputDefinition, raw: unknown, where: string) =>
-    Effect.mapError(check(input, raw), (why) => invalidValue(input.id, where, why))
-
-  const keep = (input: InputDefinition, value: InputValue): Effect.Effect<void> => {
-    const kept: Effect.Effect<void, { readonly message: string }> = isPassword(input)
-      ? secrets.set(input.id, Redacted.make(String(value)))
-      : isSecret(input)
-      ? Effect.void
-      : values.set(input.id, value)
-    return Effect.catch(
-      kept,
-      ({ message }) => Effect.logWarning(`${message} The value is kept until this program ends.`)
-    )
-  }
-  const remember = Effect.fnUntraced(function*(input: InputDefinition, value: InputValue, until = Infinity) {
+  const remember = Effect.fnUntraced(function*(input: InputDefinition, value: InputValue, millis: number = Infinity) {
     // its definition may have changed meanwhile
     if (definitions.get(input.id) !== input) return
-    known.set(input.id, { value: Redacted.make(value), until })
+    yield* cache.set(input.id, value, millis)
     yield* changed
   })
-  const recall = (id: string): Effect.Effect<Redacted.Redacted<InputValue> | undefined> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      const found = known.get(id)
-      if (found === undefined || now < found.until) return found?.value
-      known.delete(id)
-      return undefined
-    })
-
-  const fromEnvironment = (input: InputDefinition) => {
-    const variable = variableOf(input.id)
-    const raw = environment()[variable]
-    return raw === undefined || raw === ""
-      ? Effect.undefined
-      : checked(input, raw, `of the environment variable ${variable}`)
-  }
-  /** What was kept earlier and no longer fits is not used: somebody is asked again. */
-  const fromStores = Effect.fnUntraced(function*(input: InputDefinition) {
-    const password = isPassword(input)
-    const raw = password
-      ? yield* secrets.get(input.id)
-      : isSecret(input)
-      ? undefined
-      : yield* values.get(input.id)
-    if (raw === undefined) return undefined
-    return yield* check(input, Redacted.isRedacted(raw) ? Redacted.value(raw) : raw).pipe(
-      Effect.catch((why) =>
-        Effect.as(Effect.logWarning(`The kept value of the input "${input.id}" is not used: it ${why}`), undefined)
-      )
-    )
-  })
-  const lookAround = Effect.fnUntraced(function*(input: InputDefinition) {
-    const inEnvironment = yield* fromEnvironment(input)
-    if (inEnvironment !== undefined) return { value: inEnvironment, from: "environment" as const }
-    const kept = yield* Effect.mapError(
-      fromStores(input),
-      ({ message }) => new InputError({ reason: "store", message })
-    )
-    return kept === undefined
-      ? undefined
-      : { value: kept, from: isPassword(input) ? "keychain" as const : "store" as const }
-  })
-
-  const fromCommand = Effect.fnUntraced(function*(input: Extract<InputDefinition, { type: "command" }>) {
-    const env = environment()
-    const args: Array<string> = []
-    const sorted = Object.entries(input.args ?? {}).sort(([one], [other]) => one < other ? -1 : 1)
-    for (const [, text] of sorted) {
-      const { value } = yield* join(parse(text), {
-        server: undefined,
-        field: `the arguments of the input "${input.id}"`
-      })
-      args.push(String(Redacted.value(value)))
-    }
-    const secretValues = Object.entries(env).flatMap(([name, value]) =>
-      value !== undefined && looksSecret(name) ? value : []
-    )
-    const printed = yield* runCommand({
-      command: input.command,
-      args,
-      env,
-      timeout: options.commandTimeout,
-      clean: makeRedactor([...args, ...secretValues])
-    }).pipe(
-      Effect.mapError((why) =>
-        new InputError({ reason: "command", message: `The command behind the input "${input.id}" ${why}` })
-      )
-    )
-    const value = yield* checked(input, printed, "of its command")
-    yield* remember(input, value, (yield* Clock.currentTimeMillis) + COMMAND_OUTPUT_KEPT)
-    return value
-  })
-  const fromDefault = Effect.fnUntraced(function*(input: InputDefinition) {
-    const written = defaultOf(input)
-    if (written === undefined) return undefined
-    if (typeof written !== "string") return yield* checked(input, written, "of its default")
-    const { value } = yield* join(parse(written), {
-      server: undefined,
-      field: `the default of the input "${input.id}"`
-    })
-    return yield* checked(input, Redacted.value(value), "of its default")
-  })
-  const find = Effect.fnUntraced(function*(input: InputDefinition) {
-    const secret = isSecret(input)
-    const resolved = (value: InputValue): Resolved => ({ value: Redacted.make(value), secret })
-    const found = yield* lookAround(input)
-    if (found !== undefined) return resolved(found.value)
-    if (input.type === "command") return resolved(yield* fromCommand(input))
-    const needed = neededFor.get(input.id)
-    const answer = yield* askPerson(asking, input, needed, (raw) => check(input, raw))
-    if (answer !== undefined) {
-      yield* keep(input, answer)
-      yield* remember(input, answer)
-      return resolved(answer)
-    }
-    const fallback = yield* fromDefault(input)
-    return fallback === undefined
-      ? yield* Effect.fail(missing(input, needed, asking.prompt !== undefined))
-      : resolved(fallback)
-  })
-
   return {
-    check,
     resolve: Effect.fnUntraced(function*(id, needed) {
       const input = definitions.get(id)
       if (input === undefined) return yield* Effect.fail(undefinedInput(id))
-      const other = collidingId(id, definitions.keys())
-      if (other !== undefined) {
-        return yield* Effect.fail(new InputError({ reason: "undefined", message: `${collision(id, other)}.` }))
-      }
-      const problem = chainProblem(id, definitions)
+      const problem = problemOf(id, definitions)
       if (problem !== undefined) return yield* Effect.fail(new InputError({ reason: "undefined", message: problem }))
-      const value = yield* recall(id)
+      const value = yield* cache.get(id)
       if (value !== undefined) return { value, secret: isSecret(input) }
       if (!neededFor.has(id)) neededFor.set(id, needed)
       return yield* Effect.scoped(RcMap.get(flights, id)).pipe(
@@ -229,32 +82,82 @@ export const makeInputResolver = Effect.fnUntraced(function*(
       )
     }),
     peek: Effect.fnUntraced(function*(input) {
-      const value = yield* recall(input.id)
-      return value === undefined
-        ? yield* lookAround(input)
-        : { value: Redacted.value(value), from: "cache" as const }
+      const value = yield* cache.get(input.id)
+      if (value !== undefined) return { value: Redacted.value(value), from: "cache" as const }
+      const inEnvironment = yield* sources.environment(input)
+      if (inEnvironment !== undefined) return { value: inEnvironment, from: "environment" as const }
+      const kept = yield* sources.stores(input)
+      return kept === undefined ? undefined : { value: kept, from: isPassword(input) ? "keychain" : "store" }
     }),
     set: Effect.fnUntraced(function*(input, raw) {
       const value = raw === undefined
-        ? yield* fromDefault(input)
-        : yield* checked(input, raw, "that is to be set")
-      if (value === undefined) {
-        const why = input.type === "command" ? "it is what its command prints" : "it has no default"
-        return yield* Effect.fail(
-          new InputError({ reason: "missing", message: `Give the input "${input.id}" a value: ${why}.` })
-        )
-      }
-      yield* keep(input, value)
+        ? yield* sources.fallback(input)
+        : yield* sources.checked(input, raw, "that is to be set")
+      if (value === undefined) return yield* Effect.fail(nothingToSet(input))
+      yield* sources.keep(input, value)
       yield* RcMap.invalidate(flights, input.id)
       yield* remember(input, value)
     }),
-    forget: (id) =>
-      Effect.suspend(() => {
-        const found = known.delete(id)
-        return Effect.as(RcMap.invalidate(flights, id), found)
-      })
+    forget: (id) => Effect.suspend(() => Effect.as(RcMap.invalidate(flights, id), cache.delete(id)))
   }
 })
+
+// -----------------------------------------------------------------------------
+// Internal
+// -----------------------------------------------------------------------------
+
+/** Values for as long as they are good. */
+const makeCache = () => {
+  const known = new Map<string, { readonly value: Redacted.Redacted<InputValue>; readonly until: number }>()
+  return {
+    get: (id: string): Effect.Effect<Redacted.Redacted<InputValue> | undefined> =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const found = known.get(id)
+        if (found === undefined || now < found.until) return found?.value
+        known.delete(id)
+        return undefined
+      }),
+    set: (id: string, value: InputValue, millis: number): Effect.Effect<void> =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        known.set(id, { value: Redacted.make(value), until: now + millis })
+      }),
+    delete: (id: string): boolean => known.delete(id)
+  }
+}
+
+/** Looks in one place after the other. A store that cannot be read does not keep a person from being asked. */
+const find = Effect.fnUntraced(function*(
+  input: InputDefinition,
+  sources: InputSources,
+  asking: Asking,
+  needed: Needed | undefined
+): Effect.fn.Return<{ readonly value: InputValue; readonly from?: "prompt" | "command" }, InputError> {
+  const inEnvironment = yield* sources.environment(input)
+  if (inEnvironment !== undefined) return { value: inEnvironment }
+  const kept = yield* Effect.result(sources.stores(input))
+  if (kept._tag === "Failure") yield* Effect.logWarning(kept.failure.message)
+  else if (kept.success !== undefined) return { value: kept.success }
+  if (input.type === "command") return { value: yield* sources.command(input), from: "command" }
+  const answer = yield* askPerson(asking, input, needed, (raw) => sources.check(input, raw))
+  if (answer !== undefined) {
+    yield* sources.keep(input, answer)
+    return { value: answer, from: "prompt" }
+  }
+  const fallback = yield* sources.fallback(input)
+  if (fallback !== undefined) return { value: fallback }
+  const { message } = missing(input, asking.prompt !== undefined)
+  return yield* Effect.fail(
+    kept._tag === "Failure"
+      ? new InputError({ reason: "store", message: `${message} ${kept.failure.message}` })
+      : new InputError({ reason: "missing", message })
+  )
+})
+
+/** Why an input cannot be used, whatever its value. */
+const problemOf = (id: string, definitions: ReadonlyMap<string, InputDefinition>): string | undefined => {
+  const other = collidingId(id, definitions.keys())
+  return other === undefined ? chainProblem(id, definitions) : `${collision(id, other)}.`
+}
 
 // -----------------------------------------------------------------------------
 // Errors
@@ -266,13 +169,13 @@ export const undefinedInput = (id: string): InputError =>
     message: `There is no input "${id}": add it to "inputs" of the configuration.`
   })
 
-const invalidValue = (id: string, where: string, why: string): InputError =>
-  new InputError({ reason: "invalid", message: `The value ${where} for the input "${id}" ${why}.` })
+const nothingToSet = (input: InputDefinition): InputError => {
+  const why = input.type === "command" ? "it is what its command prints" : "it has no default"
+  return new InputError({ reason: "missing", message: `Give the input "${input.id}" a value: ${why}.` })
+}
 
-const missing = (input: InputDefinition, needed: Needed | undefined, asked: boolean): InputError =>
-  new InputError({
-    reason: "missing",
-    message: `The input "${input.id}"${needed?.field === undefined ? "" : ` (in ${needed.field})`} has no value${
-      asked ? ", and nobody gave it one" : ""
-    }: set the environment variable ${variableOf(input.id)}${asked ? "" : ", or start it at a terminal to be asked"}.`
-  })
+const missing = (input: InputDefinition, asked: boolean): { readonly message: string } => ({
+  message: `The input "${input.id}" has no value${
+    asked ? ", and nobody gave it one" : ""
+  }: set the environment variable ${variableOf(input.id)}${asked ? "" : ", or start it at a terminal to be asked"}.`
+})

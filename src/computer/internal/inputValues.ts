@@ -102,7 +102,7 @@ const readText = (
   text: string
 ): Result.Result<string, string> => {
   const least = input.minLength ?? (input.password === true ? 1 : 0)
-  const length = [...text].length
+  const { length } = Array.from(text)
   if (length < least) {
     return Result.fail(least === 1 ? "must not be empty" : `must have at least ${least} characters`)
   }

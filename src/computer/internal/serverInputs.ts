@@ -5,6 +5,7 @@ import * as Result from "effect/Result"
 import { isRecord } from "../../protocol/Json.ts"
 import { InputDefinition, kinds, labelled } from "../InputDefinition.ts"
 import { decoderOf } from "./decoding.ts"
+import { collidingId, variableOf } from "./inputNames.ts"
 
 /** The definitions that can be used, and what is wrong with the others. Of two with one id the first counts. */
 export const readInputs = (value: unknown): {
@@ -18,7 +19,8 @@ export const readInputs = (value: unknown): {
   const problems: Array<string> = []
   value.forEach((item: unknown, index) => {
     const read = Result.flatMap(decodeInput(item), (input) => {
-      const problem = problemOf(input) ?? (inputs.has(input.id) ? "has the id of an earlier input" : undefined)
+      const problem = problemOf(input) ?? (inputs.has(input.id) ? "has the id of an earlier input" : undefined) ??
+        problemBeside(input, inputs.keys())
       return problem === undefined ? Result.succeed(input) : Result.fail(problem)
     })
     if (Result.isSuccess(read)) inputs.set(read.success.id, read.success)
@@ -53,6 +55,14 @@ const problemOf = (input: InputDefinition): string | undefined => {
     default:
       return undefined
   }
+}
+
+/** One of the two would get the value that is meant for the other, which may be a secret. */
+const problemBeside = ({ id }: InputDefinition, others: Iterable<string>): string | undefined => {
+  const other = collidingId(id, others)
+  return other === undefined
+    ? undefined
+    : `would be read from the environment variable ${variableOf(id)}, as would "${other}"; rename one of them`
 }
 
 type Of<Type extends InputDefinition["type"]> = Extract<InputDefinition, { readonly type: Type }>

@@ -28,7 +28,7 @@ export const noValueStore: ValueStore = {
 export const makeValueStore = (path: string): ValueStore => {
   const turn = Semaphore.makeUnsafe(1)
   const failed = (why: string) =>
-    new InputError({ reason: "store", message: `The file with the values of inputs, ${path}, ${why}` })
+    new InputError({ reason: "store", message: `The file with the values of inputs, ${path}, ${why}.` })
   const all: Effect.Effect<Readonly<Record<string, unknown>>, InputError> = attemptExisting(() =>
     readFile(path, "utf8")
   ).pipe(
