@@ -102,7 +102,10 @@ const transports: ReadonlyMap<string, ServerConfig["type"]> = new Map([
   ["http", "streamable"],
   ["streamable-http", "streamable"],
   ["streamablehttp", "streamable"],
-  ["streamable_http", "streamable"]
+  ["streamable_http", "streamable"],
+  // the scheme of the address tells it from HTTP
+  ["ws", "streamable"],
+  ["websocket", "streamable"]
 ])
 
 const customConnection = (transport: string, entry: Fields, source: Fields): ReadConnection => {

@@ -28,10 +28,6 @@ export type ReadEntry = Result.Result<
   string
 >
 
-/** What an entry of a remote server comes with: it is known and shown, and cannot be started. */
-export const REMOTE_UNSUPPORTED =
-  "HTTP/SSE servers are not supported yet in this version; the server will not be started"
-
 /** Reads one entry. Keys that mean nothing here are kept aside; never fails for more than this entry. */
 export const readEntry = Effect.fnUntraced(function*(
   key: string,
