@@ -5,14 +5,15 @@ import type { Revision } from "../../protocol/Revision.ts"
 import type { GetConfigRet, ServerConfig } from "../../protocol/ServerConfig.ts"
 import { type InputDefinition, labelled, toServerInput } from "../InputDefinition.ts"
 import type { Dialect, ServerEntry } from "../ServerEntry.ts"
-import { maskedParameters } from "./maskedConfig.ts"
+import { isSecret } from "./inputValues.ts"
+import { maskedParameters, maskedText } from "./maskedConfig.ts"
 import { mask } from "./placeholders.ts"
 import { canonical } from "./toolMeta.ts"
 
 /**
- * The configuration as a peer may see it: raw, except that the values of `env` and `headers` and the defaults of password
- * inputs are `***` wherever they are not placeholders, and so is what looks like a secret in commands, arguments and
- * addresses.
+ * The configuration as a peer may see it: raw, except that the values of `env` and `headers` and the defaults of inputs
+ * that are secrets are `***` wherever they are not placeholders, and so is what looks like a secret in commands, arguments
+ * and addresses.
  */
 export const configAnswer = (
   servers: ReadonlyArray<ServerEntry>,
@@ -55,7 +56,7 @@ const inputAnswer = (definition: InputDefinition, revision: Revision): Readonly<
     case "promptString": {
       const fallback = input.default ?? null
       const password = input.password ?? false
-      return { ...base, default: password && fallback !== null ? mask(fallback) : fallback, password }
+      return { ...base, default: isSecret(definition) && fallback !== null ? mask(fallback) : fallback, password }
     }
     case "pickString":
       return {
@@ -66,6 +67,10 @@ const inputAnswer = (definition: InputDefinition, revision: Revision): Readonly<
         default: input.default ?? null
       }
     case "command":
-      return { ...base, command: input.command, args: input.args ?? null }
+      return {
+        ...base,
+        command: maskedText(input.command, "a2c"),
+        args: input.args ? mapValues(input.args, (arg) => maskedText(arg, "a2c")) : null
+      }
   }
 }

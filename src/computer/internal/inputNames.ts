@@ -1,6 +1,7 @@
 /**
  * The environment variables that inputs are read from (specification 0.3, inputs: environment).
  */
+import { isSecretName } from "./secretText.ts"
 
 const PREFIX = "A2C_SMCP_"
 
@@ -28,9 +29,8 @@ export const collidingId = (
 export const collision = (id: string, other: string): string =>
   `The inputs "${id}" and "${other}" would both be read from the environment variable ${variableOf(id)}; rename one`
 
-/** Variables whose names say that their values are secrets. */
-const secretName =
-  /(?:^|[^a-z])(?:key|pat|pin|pwd|pw|dsn|auth|sid|otp)(?:[^a-z]|$)|key$|secret|token|passw|passphrase|credential|cookie|session|private|bearer|signature|apikey|authorization/i
+/** Words that make a variable secret, though not every field: `STRIPE_KEY`, `DATABASE_DSN`, `PGPASSWORD`. */
+const secretVariable = /passw|(?:^|[_-])(?:key|pat|auth|dsn|session)(?:[_-]|$)/i
 
 /** Whether the name of a variable says that its value is a secret. */
-export const looksSecret = (name: string): boolean => secretName.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"))
+export const looksSecret = (name: string): boolean => isSecretName(name) || secretVariable.test(name)

@@ -25,7 +25,7 @@ const pairs: ReadonlyArray<readonly [id: string, other: string, linux: boolean, 
 const names: ReadonlyArray<readonly [name: string, secret: boolean]> = [
   ...["GITHUB_TOKEN", "apiKey", "API_KEY", "DB_PASSWORD", "PGPASSWORD", "AUTH", "clientSecret", "AWS_SECRET_ACCESS_KEY"]
     .map((name) => [name, true] as const),
-  ...["SESSION_ID", "PRIVATE_PEM", "github-pat", "X-API-KEY", "OPENAI_APIKEY", "cookie", "passphrase", "DSN"]
+  ...["SESSION_ID", "STRIPE_KEY", "github-pat", "X-API-KEY", "OPENAI_APIKEY", "cookie", "passphrase", "DSN"]
     .map((name) => [name, true] as const),
   ...[
     "HOME",
