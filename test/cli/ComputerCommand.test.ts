@@ -77,7 +77,7 @@ describe("smcp computer", () => {
         assert.strictEqual(ended.stdout.trimEnd().split("\n").length, 1)
         assert.match(ended.stderr, /WARN The server "wrong" was left out/)
         assert.match(ended.stderr, /WARN The MCP server "absent" failed: .*"no-such-mcp-server".*was not found/)
-        assert.match(ended.stderr, /WARN The MCP server "ends" failed: .*exit code 3/)
+        assert.match(ended.stderr, /WARN The MCP server "ends" .*exit code 3/)
         assert.match(ended.stderr, /INFO The MCP server "good" is ready, with 2 tools/)
         yield* noneMarked(mark)
       }))
@@ -87,7 +87,7 @@ describe("smcp computer", () => {
         const { env } = yield* Office
         const state = join(yield* temporaryFolder, "state")
         const config = yield* configFile({ raw: mcpServerEntry(listing("result")) })
-        const args = ["computer", "--config", config, "--name", "keeper/../x", "--state-dir", state]
+        const args = ["computer", "--config", config, "--name", "keeper/../x", "--state-dir", state, "--approve", "all"]
         const result = {
           content: [{ type: "image", data: Buffer.alloc(40_000).toString("base64"), mimeType: "image/png" }]
         }

@@ -24,7 +24,17 @@ export const layer = Layer.effect(
       raw: mcpServerEntry(listing("echo", "never", "result")),
       slow: slowServerEntry
     })
-    const computer = yield* startSmcp(["computer", "--config", config, "--name", "laptop", "--approve", "all"], env)
+    const computer = yield* startSmcp([
+      "computer",
+      "--config",
+      config,
+      "--name",
+      "laptop",
+      "--approve",
+      "all",
+      "--log-format",
+      "text"
+    ], env)
     yield* computer.firstLine
     return { env, computer }
   })
