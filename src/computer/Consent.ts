@@ -230,7 +230,10 @@ const makeAsking = (approvals: Approvals, questions: Questions<Question, Answer>
       const { server, tool } = call
       return Effect.andThen(
         approvals.remember({ server, tool, hash, decision: answer }),
-        questions.settle((other) => other.hash === hash && other !== question, answer)
+        questions.settle(
+          (other) => other !== question && other.server === server && other.tool === tool && other.hash === hash,
+          answer
+        )
       )
     })
     return verdictOf(call, reply)

@@ -77,7 +77,11 @@ describe("a policy", () => {
 })
 
 describe("a policy in JSON", () => {
-  const rules = [{ action: "deny", tool: "*delete*" }, { action: "allow", server: "a", annotation: "readOnly" }]
+  const rules: ReadonlyArray<Policy.Rule> = [{ action: "deny", tool: "*delete*" }, {
+    action: "allow",
+    server: "a",
+    annotation: "readOnly"
+  }]
   it.effect("is a list of rules, or has one", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Policy.rulesFromJson(rules), rules)
