@@ -33,7 +33,7 @@ export type MakeTransport = (entry: ServerEntry, rendered: Redacted.Redacted<Ren
 export interface Options {
   /** Transports of your own, by the name that `settings.custom.transport` has. Default: none. */
   readonly transports?: Readonly<Record<string, MakeTransport>> | undefined
-  /** How the requests to a remote server are authorized. Default: by the headers of its configuration alone. */
+  /** How the requests to a remote server are authorized; its settings are rendered. Default: by the headers of its configuration alone. */
   readonly authorizationOf?: ((entry: ServerEntry, url: URL) => HttpAuthorization | undefined) | undefined
 }
 
@@ -52,12 +52,14 @@ export class McpConnector extends Context.Service<McpConnector, {
  */
 export const layerWith = (options: Options = {}): Layer.Layer<McpConnector> =>
   Layer.succeed(McpConnector, {
-    connect: (entry, rendered) =>
+    connect: (raw, rendered) =>
       Effect.flatMap(ClientHandlers, (handlers) => {
-        const { logLevel, roots, startTimeout } = entry.settings
+        const { secrets, settings } = Redacted.value(rendered)
+        const { logLevel, roots, startTimeout } = settings
+        const entry = { ...raw, settings }
         return connectEntry(options, entry, rendered, {
           serverName: entry.bundleId,
-          secrets: Redacted.value(rendered).secrets,
+          secrets,
           startTimeout: startTimeout === undefined ? undefined : startTimeout * 1000,
           roots,
           logLevel,
@@ -97,9 +99,9 @@ const connectEntry = (
         (transport) => McpClient.connectWith(transport, common)
       )
   }
-  const { config } = Redacted.value(rendered)
+  const { config, settings } = Redacted.value(rendered)
   if (config.type === "stdio") return connectStdio(config, common)
-  const remote = remoteOptions(options, entry, config, common)
+  const remote = remoteOptions(options, { ...entry, settings }, config, common)
   if (/^wss?:/i.test(remote.url)) return McpClient.connectWebSocket(remote)
   if (config.type === "sse") return McpClient.connectSse(remote)
   return entry.settings.fallBackToSse === true ? connectEither(remote) : McpClient.connectHttp(remote)

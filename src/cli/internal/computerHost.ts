@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import * as AuditLog from "../../computer/AuditLog.ts"
+import * as Authorization from "../../computer/Authorization.ts"
 import * as ConfigFile from "../../computer/ConfigFile.ts"
 import * as Consent from "../../computer/Consent.ts"
 import * as Host from "../../computer/Host.ts"
@@ -106,6 +107,7 @@ export const hostLayer = Effect.fnUntraced(function*(
       ask: person?.ask,
       memoryFile: join(state, "approvals.json")
     }),
+    authorization: Authorization.layerDirectory(join(state, "logins")),
     auditLog: Option.isSome(options.auditLog) ? AuditLog.layerFile({ path: options.auditLog.value }) : undefined
   }, options.revision)
 })
