@@ -51,8 +51,10 @@ const connected = Effect.fnUntraced(function*(server: Supervised): Effect.fn.Ret
       if (left <= 0) return yield* refusal(server)
       yield* Effect.timeoutOption(next, left)
     } else {
-      if (isStartable(server, hasWaited)) server.dispatch({ _tag: "Demand" })
-      else if (shown._tag !== "Starting") return yield* refusal(server)
+      // also what starts, if only to learn its tools: it is to stay
+      if (isStartable(server, hasWaited) || (shown._tag === "Starting" && !hasWaited)) {
+        server.dispatch({ _tag: "Demand" })
+      } else if (shown._tag !== "Starting") return yield* refusal(server)
       yield* next
     }
     hasWaited = true

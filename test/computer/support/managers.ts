@@ -66,7 +66,7 @@ export const manage = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Manager, never, Scope.Scope> {
   const logging = log === undefined
     ? Layer.succeed(References.MinimumLogLevel, "None")
-    : Logger.layer([Logger.make(({ logLevel, message }) => void log.push(`${logLevel} ${message}`))])
+    : Logger.layer([Logger.make(({ logLevel, message }) => void log.push(`${logLevel} ${String(message)}`))])
   const context = yield* Layer.build(
     McpManager.layer({ servers, ...options }).pipe(Layer.provide([inputs, Layer.fresh(connector), logging]))
   )
