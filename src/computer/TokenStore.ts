@@ -12,6 +12,7 @@ import { createHash } from "node:crypto"
 import { readFile, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { attempt, attemptExisting, attemptQuietly, makeDirectory, replaceFile, withFile } from "./internal/files.ts"
+import { SecretStore } from "./SecretStore.ts"
 
 /** The store could not be read or written. */
 export class TokenStoreError
@@ -58,8 +59,7 @@ export const layerMemory: Layer.Layer<TokenStore> = Layer.fresh(Layer.sync(Token
  * user may share it.
  */
 export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
-  const pathOf = (key: string, extension = "json"): string =>
-    join(directory, `${createHash("sha256").update(key).digest("hex").slice(0, 40)}.${extension}`)
+  const pathOf = (key: string, extension = "json"): string => join(directory, `${nameOf(key)}.${extension}`)
   return Layer.succeed(TokenStore, {
     get: (key) =>
       attemptExisting(() => readFile(pathOf(key), "utf8")).pipe(
@@ -78,6 +78,23 @@ export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
     }
   })
 }
+
+/**
+ * Logins in the `SecretStore`, such as the keychain of the operating system. Some keychains hold no more than 2.5 KB an
+ * entry, and programs that share one do not wait for each other.
+ */
+export const layerSecretStore: Layer.Layer<TokenStore, never, SecretStore> = Layer.effect(
+  TokenStore,
+  Effect.map(SecretStore, (secrets) => ({
+    get: (key) => failing(secrets.get(nameOf(key))),
+    set: (key, value) => failing(secrets.set(nameOf(key), value)),
+    remove: (key) => failing(Effect.asVoid(secrets.remove(nameOf(key)))),
+    exclusively: (_key, self) => self
+  }))
+)
+
+/** Short, and free of what a file system or a keychain does not take. */
+const nameOf = (key: string): string => `login-${createHash("sha256").update(key).digest("hex").slice(0, 40)}`
 
 /** A lock older than this was left behind by a program that died. */
 const STALE_MILLIS = 30_000
