@@ -64,7 +64,7 @@ it.live("no key and no configured value is in a log line, an error, an answer or
     const manager = Context.get(computer, McpManager.McpManager)
     yield* manager.ready
     const states = yield* manager.states
-    answers.push(states.map(({ state }) => state._tag === "Failed" ? state.reason : state._tag))
+    answers.push(states.map(({ state }) => "reason" in state ? state.reason : state._tag))
     const agent = Context.get(
       yield* Layer.build(Agent.layer({ url, office: "R", name: "A", apiKey: Redacted.make(KEY) })),
       Agent.Agent

@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, References, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { fileURLToPath } from "node:url"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
-import type * as Host from "../../src/computer/Host.ts"
 import * as Inputs from "../../src/computer/Inputs.ts"
 import * as McpConnector from "../../src/computer/McpConnector.ts"
-import * as McpManager from "../../src/computer/McpManager.ts"
+import { manage as manageEntries, type ManageOptions, stateOf, tagsOf, toolNames, waitFor } from "./support/managers.ts"
 import { atOnce, rawServer, received, textOf } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
 import { childrenOf, eventually, isAlive } from "./support/processes.ts"
@@ -20,41 +19,14 @@ const raw = (settings: object = {}, rest: object = {}) => ({
   ...rest
 })
 
-/** A manager of these servers, which ends with the scope. */
+/** A manager of the servers of a configuration, which ends with the scope. */
 const manage = Effect.fnUntraced(function*(
   servers: Readonly<Record<string, object>>,
-  { connector = McpConnector.layer, ...options }: Omit<Host.Options, "servers"> = {}
+  { environment, ...options }: ManageOptions & Pick<Inputs.Options, "environment"> = {}
 ) {
   const file = yield* ConfigFile.fromValue({ servers }, "test")
-  const quiet = Layer.succeed(References.MinimumLogLevel, "None")
-  const layer = McpManager.layer({ servers: file.servers, ...options }).pipe(
-    Layer.provide([Inputs.layer(options), Layer.fresh(connector), quiet])
-  )
-  const context = yield* Layer.build(layer)
-  return Context.get(context, McpManager.McpManager)
+  return yield* manageEntries(file.servers, { inputs: Inputs.layer({ environment }), ...options })
 })
-
-type Manager = McpManager.McpManager["Service"]
-
-const tagsOf = (manager: Manager) =>
-  Effect.map(manager.states, (all) => Object.fromEntries(all.map(({ entry, state }) => [entry.bundleId, state._tag])))
-
-const stateOf = <Tag extends McpManager.ServerState["_tag"]>(manager: Manager, bundleId: string, tag: Tag) =>
-  Effect.map(manager.states, (all) => {
-    const state = all.find(({ entry }) => entry.bundleId === bundleId)?.state
-    assert.strictEqual(state?._tag, tag, state?._tag === "Failed" ? state.reason : undefined)
-    return state as Extract<McpManager.ServerState, { readonly _tag: Tag }>
-  })
-
-const waitFor = (manager: Manager, bundleId: string, tag: McpManager.ServerState["_tag"]) =>
-  manager.changes.pipe(
-    Stream.filter((all) => all.some(({ entry, state }) => entry.bundleId === bundleId && state._tag === tag)),
-    Stream.runHead,
-    atOnce
-  )
-
-const toolNames = (state: Extract<McpManager.ServerState, { readonly _tag: "Ready" }>) =>
-  state.tools.map(({ name }) => name)
 
 describe("McpManager", () => {
   it.live("starts every server and says of each what became of it", () =>
@@ -102,7 +74,7 @@ describe("McpManager", () => {
 
   it.live("renders variables for the server and keeps them raw in its configuration", () =>
     Effect.gen(function*() {
-      const manager = yield* manage({ a: raw({}, { env: { KEY: "${env:SECRET}", B: "${NOPE:-b}" } }) }, {
+      const manager = yield* manage({ a: raw({}, { env: { KEY: "${env:SECRET}", B: "b" } }) }, {
         environment: { SECRET: "s3cret" }
       })
       yield* manager.ready

@@ -163,7 +163,7 @@ describe("a restart", () => {
         render: ({ config }: Parameters<Inputs["Service"]["render"]>[0]) =>
           Effect.suspend(() =>
             state.value === undefined || config.type !== "stdio"
-              ? Effect.fail(new InputError({ message: "${input:key} has no value" }))
+              ? Effect.fail(new InputError({ reason: "missing", message: "${input:key} has no value" }))
               : Effect.succeed(Redacted.make({
                 config: {
                   ...config,

@@ -26,7 +26,8 @@ export interface Options {
 export const show = Effect.fnUntraced(function*(options: Options) {
   const { diagnostics, inputs, servers } = yield* ConfigFile.load(options.config)
   for (const { message } of diagnostics) yield* Effect.logWarning(message)
-  const layer = Host.layer({ servers, inputs }, options.revision)
+  // what does not start has no windows now; nobody waits here for it to come back
+  const layer = Host.layer({ servers, inputs, reconnect: false }, options.revision)
   yield* (options.explain ? explain(options) : render(options)).pipe(Effect.provide(layer), Effect.scoped)
 })
 
