@@ -24,14 +24,20 @@ export interface FileOptions {
 }
 
 /**
- * Appends to a file, in the order in which calls end: their time in ISO 8601 and UTC, request id, Agent, server, tool, the
- * name under which it was called, outcome, what decided that it runs, duration in milliseconds, and the SHA-256 of the
- * arguments as JSON with sorted keys and without spaces. The arguments and the result are not in it. The hash proves which arguments a call
- * had to whoever has them; who has only the hash can try those that are easy to guess, which is why the file is private.
+ * Appends to a file, in the order in which calls end, one JSON object a line:
+ *
+ * - `time`: when the call began, ISO 8601 in UTC; `duration_ms`
+ * - `request_id`, and `agent`: who called, or `console`
+ * - `server` (null when no tool has the name), `tool`, and `name`, under which it was called
+ * - `outcome`, and `decided_by`: what let it run or refused it
+ * - `arguments_sha256`: of the arguments as JSON without spaces, keys sorted
+ *
+ * Neither arguments nor results are in it. The hash proves to whoever has the arguments that the call had them; who has only
+ * the hash can find out what is easy to guess, which is why the file is private.
  *
  * Lines are written in the background, and before the layer ends. A file that was moved away or removed is made anew. When
- * writing fails, calls go on: a warning is logged, and another line when it works again; lines that wait are kept, 10,000
- * of them at most.
+ * writing fails calls go on, a warning is logged once, and 10,000 lines wait until it works again; some may then be there
+ * twice.
  */
 export const layerFile = ({ path }: FileOptions): Layer.Layer<AuditLog> =>
   Layer.effect(

@@ -49,23 +49,24 @@ export const makeAppendedFile = Effect.fnUntraced(function*(
     return Effect.logInfo(`The ${what} is written again${lost === 0 ? "" : `; ${lost} lines are lost`}`)
   })
   /** Until it works, or there is no time left. */
-  const write = (text: string): Effect.Effect<void> =>
-    file.append(text).pipe(
+  const write = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
+    file.append(lines.map((line) => `${line}\n`).join("")).pipe(
       Effect.andThen(worked),
       Effect.catch((failure) =>
         Effect.andThen(
           failed(failure),
-          Effect.suspend(() => state.ending ? incomplete : Effect.andThen(Effect.sleep(REST), write(text)))
+          Effect.suspend(() => {
+            if (!state.ending) return Effect.andThen(Effect.sleep(REST), write(lines))
+            state.lost += lines.length
+            return Effect.void
+          })
         )
       )
     )
-  const incomplete = Effect.logWarning(`The ${what} lacks the last lines: the disk did not take them`)
 
-  // a file that cannot be opened is said at the start, and not with the first call
-  yield* Effect.catch(Effect.asVoid(file.open), failed)
-  const writer = yield* Queue.takeAll(queue).pipe(
-    Effect.flatMap((lines) => write(lines.map((line) => `${line}\n`).join(""))),
-    Effect.forever,
+  // a file that cannot be opened is said at the start, and not with the first line
+  const writer = yield* Effect.catch(Effect.asVoid(file.open), failed).pipe(
+    Effect.andThen(Effect.forever(Effect.flatMap(Queue.takeAll(queue), write))),
     Effect.ignore,
     Effect.forkScoped({ startImmediately: true })
   )
@@ -73,7 +74,13 @@ export const makeAppendedFile = Effect.fnUntraced(function*(
     state.ending = true
     return Queue.end(queue).pipe(
       Effect.andThen(Effect.interruptible(Fiber.await(writer))),
-      Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => incomplete })
+      Effect.timeoutOption(PATIENCE),
+      Effect.flatMap((inTime) => {
+        if (inTime._tag === "None") return Effect.logWarning(`The ${what} lacks its last lines: the disk is too slow`)
+        return state.lost === 0
+          ? Effect.void
+          : Effect.logWarning(`The ${what} lacks its last lines, ${state.lost} of them`)
+      })
     )
   })
 
@@ -106,7 +113,9 @@ const makeFile = (path: string) => {
   const opened = Effect.fnUntraced(function*(): Effect.fn.Return<FileHandle, FileFailure> {
     if (current !== undefined && (yield* isCurrent(current))) return current
     yield* close
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
+    // what is no file, such as a pipe that nobody reads, must not keep us waiting; Windows knows no such flag
+    const nonBlocking = (constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | nonBlocking
     return yield* attempt(async () => current = await open(path, flags, 0o600))
   })
 
