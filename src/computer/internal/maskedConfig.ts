@@ -45,7 +45,7 @@ export const maskedText = (text: string, dialect: Dialect): string => keepingPla
 export const maskedArguments = (args: ReadonlyArray<string>, dialect: Dialect): ReadonlyArray<string> =>
   args.map((arg, index) => {
     const before = args[index - 1] ?? ""
-    if (isSecretOption(before) && !/^--[a-z][a-z-]*$/.test(arg)) return Placeholders.mask(arg, dialect)
+    if (isSecretOption(before) && !isOrdinary(before, arg)) return Placeholders.mask(arg, dialect)
     if (/^(-e|--env)$/.test(before)) return keepingPlaceholders(arg, dialect, (text) => hideValue(text, "=") ?? text)
     if (/^(-H|--headers?)$/.test(before)) {
       return keepingPlaceholders(arg, dialect, (text) => hideValue(text, ":") ?? hideIn(text))
@@ -108,6 +108,10 @@ const isSecretOption = (arg: string): boolean => {
   return name !== undefined && isSecretPart(name)
 }
 
+/** Another option behind one that is a switch, and how many tokens there may be. */
+const isOrdinary = (option: string, value: string): boolean =>
+  /^--[a-z][a-z-]*$/.test(value) || (/tokens$/i.test(option) && /^\d{1,9}$/.test(value))
+
 /** The part behind the name; `undefined` where there is no name. */
 const hideValue = (text: string, separator: ":" | "="): string | undefined => {
   const at = text.indexOf(separator)
@@ -124,9 +128,10 @@ const hideInArgument = (text: string): string => {
 }
 
 /** An address as a part of a text; what stands for a placeholder belongs to it. */
-const addresses = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]+/gi
+const addresses = /((?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}:\/\/[^\s"'<>`]+)/i
 
-const hideIn = (text: string): string => redactText(text.replace(addresses, hideInAddress))
+const hideIn = (text: string): string =>
+  text.split(addresses).map((part, index) => index % 2 === 1 ? hideInAddress(part) : redactText(part)).join("")
 
 const hideInAddress = (address: string): string => {
   const [, scheme = "", authority = "", path = "", query = "", fragment = ""] =
