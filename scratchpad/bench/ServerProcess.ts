@@ -30,7 +30,7 @@ const next = async <A>(child: ChildProcess): Promise<A> => {
 
 /** Starts one of the programs in `servers/`; resolves when it listens. */
 export const startServer = async (
-  program: "ownServer" | "bareRelay",
+  program: "ownServer" | "bareRelay" | "rawMcp",
   { args = [], profileTo }: StartOptions = {}
 ): Promise<ServerProcess> => {
   const file = fileURLToPath(new URL(`./servers/${program}.js`, import.meta.url))
