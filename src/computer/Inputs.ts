@@ -31,6 +31,7 @@ import type { ValueSource } from "./internal/inputSources.ts"
 import { type InputValue, isSecret } from "./internal/inputValues.ts"
 import { makeKnownValues } from "./internal/knownValues.ts"
 import { joinValues, resolveAll, type Surroundings } from "./internal/placeholderValues.ts"
+import { makeRedactor } from "./internal/redact.ts"
 import { type Rendered, renderEntry } from "./internal/renderEntry.ts"
 import { makeValueStore, noValueStore } from "./internal/valueStore.ts"
 import * as SecretStore from "./SecretStore.ts"
@@ -92,6 +93,8 @@ export class Inputs extends Context.Service<Inputs, {
   readonly changes: Stream.Stream<void>
   /** The configuration of a server with its placeholders replaced, worked out anew each time. May ask a person. */
   readonly render: (entry: ServerEntry) => Effect.Effect<Redacted.Redacted<Rendered>, InputError>
+  /** A text without the secrets that this server was last started with, for whoever keeps what a server says. */
+  readonly hideSecrets: (bundleId: string, text: string) => string
   /**
    * Any JSON with its placeholders replaced as in a configuration of ours. Secrets are {@link MASKED} unless they are to be
    * revealed. May ask a person.
@@ -147,6 +150,7 @@ const make = Effect.fnUntraced(function*(
   const values = options.valueFile === undefined ? noValueStore : makeValueStore(options.valueFile)
   const definitions = new Map<string, InputDefinition>()
   for (const input of options.inputs ?? []) if (!definitions.has(input.id)) definitions.set(input.id, input)
+  const redactors = new Map<string, (text: string) => string>()
   const version = yield* SubscriptionRef.make(0)
   const changed = SubscriptionRef.update(version, (count) => count + 1)
 
@@ -197,7 +201,11 @@ const make = Effect.fnUntraced(function*(
     definitions: Effect.sync(() => [...definitions.values()]),
     changes: Stream.map(SubscriptionRef.changes(version), () => undefined),
     render: (entry) =>
-      Effect.map(renderEntry(entry, surroundings(entry.origin.directory)), (each) => Redacted.make(each)),
+      Effect.map(renderEntry(entry, surroundings(entry.origin.directory)), (each) => {
+        redactors.set(entry.bundleId, makeRedactor(each.secrets))
+        return Redacted.make(each)
+      }),
+    hideSecrets: (bundleId, text) => redactors.get(bundleId)?.(text) ?? text,
     renderValue: (value, { directory, reveal = false } = {}) =>
       Effect.map(
         resolveAll([value], "a2c", surroundings(directory), undefined),

@@ -22,6 +22,7 @@ import { CallHistory } from "./CallHistory.ts"
 import type { CallRecord } from "./CallRecord.ts"
 import { Consent, unanswered, type Verdict } from "./Consent.ts"
 import { Desktop } from "./Desktop.ts"
+import { Inputs } from "./Inputs.ts"
 import { authResult } from "./internal/authResult.ts"
 import { hasLimits, makeCallLimiter } from "./internal/callLimits.ts"
 import { errorText, outcomeOf, toWire } from "./internal/callResult.ts"
@@ -77,7 +78,15 @@ export class ToolCalls extends Context.Service<ToolCalls, {
   readonly changes: Stream.Stream<ReadonlyArray<RunningCall>>
 }>()("a2c-smcp/computer/ToolCalls") {}
 
-type Dependencies = ToolRegistry | McpManager | Desktop | Consent | ResultTransform | CallHistory | AuditLog
+type Dependencies =
+  | ToolRegistry
+  | McpManager
+  | Desktop
+  | Consent
+  | ResultTransform
+  | CallHistory
+  | AuditLog
+  | Inputs
 
 /** Tool calls on the servers of the `McpManager`. */
 export const layer: Layer.Layer<ToolCalls, never, Dependencies> = Layer.effect(ToolCalls, Effect.suspend(() => make()))
@@ -91,6 +100,7 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<ToolCalls["Service"
   const desktop = yield* Desktop
   const history = yield* CallHistory
   const audit = yield* AuditLog
+  const inputs = yield* Inputs
   const fibers = yield* FiberMap.make<string, CallToolResult, never>()
   const running = yield* SubscriptionRef.make<ReadonlyArray<RunningCall>>([])
   const cancelled = new WeakSet<Fiber.Fiber<CallToolResult>>()
@@ -129,7 +139,9 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<ToolCalls["Service"
       args: request.params,
       inputSchema: route?.definition.inputSchema,
       outcome,
-      error: outcome === "ok" ? undefined : errorText(result),
+      error: outcome === "ok"
+        ? undefined
+        : errorText(result, (text) => route === undefined ? text : inputs.hideSecrets(route.bundleId, text)),
       decidedBy: verdict?.by,
       durationMillis: (yield* Clock.currentTimeMillis) - since
     }

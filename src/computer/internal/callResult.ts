@@ -27,11 +27,14 @@ export const outcomeOf = (result: CallToolResult): CallOutcome => {
 
 const LONGEST_ERROR = 500
 
-/** The first text of a result, shortened. */
-export const errorText = ({ content }: CallToolResult): string | undefined => {
+/** So much is looked at for secrets, before it is cut: half a secret is not found. */
+const LONGEST_CLEANED = 20 * LONGEST_ERROR
+
+/** The first text of a result, without what `clean` hides, and shortened. */
+export const errorText = ({ content }: CallToolResult, clean: (text: string) => string): string | undefined => {
   const first: unknown = Array.isArray(content)
     ? content.find((item) => isRecord(item) && item["type"] === "text")
     : undefined
   const text = isRecord(first) ? first["text"] : undefined
-  return typeof text === "string" ? text.slice(0, LONGEST_ERROR) : undefined
+  return typeof text === "string" ? clean(text.slice(0, LONGEST_CLEANED)).slice(0, LONGEST_ERROR) : undefined
 }
