@@ -2,69 +2,23 @@
  * One configured server: what `supervision` says it does, and the doing of it.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
-import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { InputError, Inputs, Rendered } from "../Inputs.ts"
+import type { InputError, Rendered } from "../Inputs.ts"
 import type { McpClient, ToolList } from "../McpClient.ts"
-import type { Connect } from "../McpConnector.ts"
 import { Handshake, McpError } from "../McpError.ts"
 import type { Health, Inspection, ServerState } from "../McpManager.ts"
 import type { ServerEntry } from "../ServerEntry.ts"
 import { seenByServer } from "./entryChange.ts"
-import {
-  type Connection,
-  type HealthOptions,
-  openConnection,
-  refreshTools,
-  watchHealth,
-  watchUse
-} from "./serverConnection.ts"
+import { type Connection, openConnection, refreshTools, watchHealth, watchUse } from "./serverConnection.ts"
+import { makeLastWords } from "./serverLastWords.ts"
 import { lossOf, stderrOf } from "./serverLoss.ts"
-import type { StartGate } from "./startGate.ts"
+import type { Shared, Surroundings } from "./serverSurroundings.ts"
+import { isSame, remarkOn, viewOf } from "./serverView.ts"
 import * as Supervision from "./supervision.ts"
-import type { ToolCache } from "./toolCache.ts"
-
-// -----------------------------------------------------------------------------
-// Models
-// -----------------------------------------------------------------------------
-
-/** What all servers of a manager share. */
-export interface Shared {
-  readonly inputs: Inputs["Service"]
-  readonly connect: Connect
-  readonly gate: StartGate
-  readonly cache: ToolCache
-  /** Delays between attempts, in milliseconds. */
-  readonly delays: ReadonlyArray<number>
-  readonly jitter: boolean
-  readonly health: HealthOptions | false
-  /** What a server does has changed. */
-  readonly changed: () => void
-}
-
-/** Runs effects that end with the manager, starting them at once. */
-type Run = <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
-
-/** What is needed of the surroundings of a manager to act without waiting. */
-export interface Surroundings {
-  readonly run: Run
-  readonly clock: Clock.Clock
-  readonly random: Random.Random
-}
-
-export const surroundings: Effect.Effect<Surroundings, never, Scope.Scope> = Effect.gen(function*() {
-  return {
-    run: yield* FiberSet.makeRuntime<never, unknown, never>(),
-    clock: yield* Clock.Clock,
-    random: yield* Random.Random
-  }
-})
 
 /** What is left of a connection when it is gone. */
 interface Held {
@@ -75,7 +29,6 @@ interface Held {
 const STEADY_AFTER: Duration.Input = "30 seconds"
 /** How much earlier or later than planned it is tried again, so that not all servers are at the same moment. */
 const JITTER = 0.2
-const STDERR_LINES = 200
 
 // -----------------------------------------------------------------------------
 // One server
@@ -101,10 +54,7 @@ export class Supervised {
   private connects = 0
   /** The client of the last connection, for what can still be known of it. */
   private last: McpClient | undefined
-  /** The one whose lines on stderr are not kept yet. */
-  private writing: McpClient | undefined
-  /** What servers that are gone wrote last. */
-  private stderr: ReadonlyArray<string> = []
+  private readonly lastWords = makeLastWords()
   private life: Fiber.Fiber<unknown> | undefined
   private timer: Fiber.Fiber<unknown> | undefined
   private preparing: Fiber.Fiber<unknown> | undefined
@@ -218,11 +168,9 @@ export class Supervised {
   }
 
   /** The last lines on stderr, those of earlier processes first. */
-  readonly logs: Effect.Effect<ReadonlyArray<string>> = Effect.suspend(() =>
-    this.writing === undefined
-      ? Effect.succeed(this.stderr)
-      : Effect.map(this.writing.diagnostics, ({ stderrTail }) => [...this.stderr, ...stderrTail].slice(-STDERR_LINES))
-  )
+  get logs(): Effect.Effect<ReadonlyArray<string>> {
+    return this.lastWords.lines
+  }
 
   readonly inspect: Effect.Effect<Inspection> = Effect.gen({ self: this }, function*() {
     const stderrTail = yield* this.logs
@@ -336,7 +284,7 @@ export class Supervised {
       Effect.sync(() => {
         this.connection = undefined
         this.lastError = error
-        if (held.client === undefined) this.keepLines(stderrOf(error))
+        if (held.client === undefined) this.lastWords.add(stderrOf(error))
         this.dispatch({ _tag: "Lost", id, loss: lossOf(this.entry, error) })
       })
     return this.serve(id, held).pipe(
@@ -350,7 +298,7 @@ export class Supervised {
         }
       ),
       Effect.scoped,
-      Effect.ensuring(Effect.suspend(() => this.keepStderr(held)))
+      Effect.ensuring(Effect.suspend(() => held.client === undefined ? Effect.void : this.lastWords.keep(held.client)))
     )
   }
 
@@ -370,7 +318,8 @@ export class Supervised {
     // listens before anybody else can: what the server has said by now is for the first who does
     const refreshing = yield* refreshTools(client, (list) => Effect.sync(() => this.learn(list)))
     this.connects++
-    this.last = this.writing = held.client = client
+    this.last = held.client = client
+    this.lastWords.follow(client)
     this.connection = connection
     this.known = list
     this.keepTools()
@@ -412,18 +361,6 @@ export class Supervised {
     this.update()
   }
 
-  /** Keeps what a server that is gone wrote until its end. */
-  private keepStderr({ client }: Held): Effect.Effect<void> {
-    return client === undefined ? Effect.void : Effect.map(client.diagnostics, ({ stderrTail }) => {
-      this.writing = undefined
-      this.keepLines(stderrTail)
-    })
-  }
-
-  private keepLines(lines: ReadonlyArray<string>): void {
-    this.stderr = [...this.stderr, ...lines].slice(-STDERR_LINES)
-  }
-
   /** Ends the server when no call has used it for as long as it may be idle. */
   private watch(): void {
     this.watching?.interruptUnsafe()
@@ -451,75 +388,15 @@ export class Supervised {
   }
 
   private show(): ServerState {
-    const { phase } = this.state
-    const effective = phase._tag === "Ending" ? phase.next : phase
-    const { connection, known } = this
-    const none = { tools: [], skipped: [] }
-    switch (effective._tag) {
-      case "Off":
-        return { _tag: effective.why }
-      case "Idle":
-        return { _tag: "Idle", ...known ?? none, problem: effective.problem }
-      case "Connected":
-        return connection === undefined
-          ? { _tag: "Starting", since: this.since, hint: undefined, known }
-          : {
-            _tag: "Ready",
-            since: connection.since,
-            client: connection.client,
-            ...known ?? none,
-            outdated: effective.outdated
-          }
-      case "Connect":
-      case "Connecting":
-        return { _tag: "Starting", since: this.since, hint: this.hint, known }
-      case "Waiting":
-        return {
-          _tag: "Waiting",
-          attempt: effective.attempt,
-          retryAt: this.retryAt,
-          reason: effective.reason,
-          known
-        }
-      default:
-        return effective
-    }
+    const { connection, hint, known, retryAt, since } = this
+    return viewOf(this.state.phase, { connection, known, since, hint, retryAt })
   }
 
   /** Writes down what its operator should know. */
   private tellOf(before: Supervision.Phase): void {
-    const { phase } = this.state
-    if (phase._tag === "Connected" && before._tag === "Connected" && phase.outdated !== before.outdated) {
-      this.say(Effect.logWarning(
-        `The MCP server ${this.quoted} goes on with its earlier configuration: ${phase.outdated}`
-      ))
-    }
-    if (phase._tag !== "Ending" || before._tag === "Ending") return
-    const { next } = phase
-    if (next._tag === "Failed") this.say(Effect.logWarning(`The MCP server ${this.quoted} failed: ${next.reason}`))
-    if (next._tag === "AuthorizationRequired" || (next._tag === "Idle" && next.problem !== undefined)) {
-      this.say(Effect.logWarning(`The MCP server ${this.quoted} could not be used: ${reasonOf(next)}`))
-    }
-    if (next._tag !== "Waiting") return
-    const text =
-      `The MCP server ${this.quoted} is tried again (${next.attempt} of ${this.policy.tries}): ${next.reason}`
-    this.say(next.attempt === 1 ? Effect.logWarning(text) : Effect.logInfo(text))
+    const remark = remarkOn(before, this.state.phase, this.policy.tries)
+    if (remark === undefined) return
+    const line = `The MCP server ${JSON.stringify(this.entry.bundleId)} ${remark.text}`
+    this.around.run(remark.isNews ? Effect.logWarning(line) : Effect.logInfo(line))
   }
-
-  private get quoted(): string {
-    return JSON.stringify(this.entry.bundleId)
-  }
-
-  private say(line: Effect.Effect<void>): void {
-    this.around.run(line)
-  }
-}
-
-const reasonOf = (phase: { readonly reason: string } | { readonly problem: string | undefined }): string =>
-  "reason" in phase ? phase.reason : phase.problem ?? ""
-
-const isSame = (one: ServerState, other: ServerState): boolean => {
-  const entries = Object.entries(other)
-  return Object.keys(one).length === entries.length &&
-    entries.every(([key, value]) => one[key as keyof ServerState] === value)
 }
