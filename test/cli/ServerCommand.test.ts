@@ -56,7 +56,16 @@ describe("smcp server", () => {
       yield* Effect.forEach(["0.1", "0.2", "0.3", "0.4", "0.5"], (id) =>
         Effect.gen(function*() {
           const seat = ["--url", url, "--office", id, "--revision", id]
-          const computer = yield* startSmcp(["computer", "--config", config, "--name", "pc", ...seat])
+          const computer = yield* startSmcp([
+            "computer",
+            "--config",
+            config,
+            "--name",
+            "pc",
+            "--approve",
+            "all",
+            ...seat
+          ])
           yield* computer.firstLine
           const tool = id < "0.3" ? "echo" : "raw__echo"
           const call = ["agent", "call", "--computer", "pc", "--tool", tool, "--params", `{"in":"${id}"}`]
