@@ -29,11 +29,11 @@ export type Connect = (
 /** Makes a transport of your own for a server, once for each connection. */
 export type MakeTransport = (entry: ServerEntry, rendered: Redacted.Redacted<Rendered>) => McpTransport
 
-/** Options of {@link layerWith}. */
+/** Options of {@link layerWith}. The placeholders in the settings of the entries that they are given are rendered. */
 export interface Options {
   /** Transports of your own, by the name that `settings.custom.transport` has. Default: none. */
   readonly transports?: Readonly<Record<string, MakeTransport>> | undefined
-  /** How the requests to a remote server are authorized; its settings are rendered. Default: by the headers of its configuration alone. */
+  /** How the requests to a remote server are authorized. Default: by the headers of its configuration alone. */
   readonly authorizationOf?: ((entry: ServerEntry, url: URL) => HttpAuthorization | undefined) | undefined
 }
 
@@ -99,9 +99,9 @@ const connectEntry = (
         (transport) => McpClient.connectWith(transport, common)
       )
   }
-  const { config, settings } = Redacted.value(rendered)
+  const { config } = Redacted.value(rendered)
   if (config.type === "stdio") return connectStdio(config, common)
-  const remote = remoteOptions(options, { ...entry, settings }, config, common)
+  const remote = remoteOptions(options, entry, config, common)
   if (/^wss?:/i.test(remote.url)) return McpClient.connectWebSocket(remote)
   if (config.type === "sse") return McpClient.connectSse(remote)
   return entry.settings.fallBackToSse === true ? connectEither(remote) : McpClient.connectHttp(remote)
