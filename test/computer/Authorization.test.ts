@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { once } from "node:events"
+import { readdirSync } from "node:fs"
+import { createServer } from "node:net"
 import * as Authorization from "../../src/computer/Authorization.ts"
 import type { AuthorizationError } from "../../src/computer/AuthorizationError.ts"
+import type { OAuthSettings } from "../../src/computer/ServerEntry.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { entryAt, makeWorld, openAuthorization, request } from "./support/authorized.ts"
 import { type AuthBehaviour, browse, browseElsewhere, type ProtectedServer, SECRET } from "./support/authServer.ts"
@@ -12,7 +16,7 @@ type World = Effect.Success<ReturnType<typeof makeWorld>>
 
 /** The whole login of a person at the same machine. */
 const logIn = Effect.fnUntraced(function*({ ask, authorization }: World) {
-  yield* failure(ask)
+  yield* Effect.exit(ask)
   const flow = yield* authorization.login("mcp")
   const end = yield* browse(flow.url)
   assert.strictEqual(end.status, 200)
@@ -88,6 +92,49 @@ describe("Authorization", () => {
         yield* authorization.logout("mcp")
         yield* logIn(world)
         assert.strictEqual(auth.to("/register").length, 1)
+      }))
+
+    it.effect("registers anew where its client does not fit, or is no longer known", () =>
+      Effect.gen(function*() {
+        const world = yield* makeWorld()
+        const { ask, auth, authorization } = world
+        const { redirectUri } = yield* logIn(world)
+        const taken = yield* Effect.acquireRelease(
+          Effect.sync(() => createServer().listen(Number(new URL(redirectUri).port), "127.0.0.1")),
+          (server) => Effect.sync(() => server.close())
+        )
+        yield* Effect.promise(() => once(taken, "listening"))
+        assert.notStrictEqual((yield* logIn(world)).redirectUri, redirectUri)
+        assert.strictEqual(auth.to("/register").length, 2)
+
+        const late = yield* authorization.login("mcp")
+        const end = yield* browseElsewhere(late.url)
+        auth.clients.clear()
+        assert.strictEqual(yield* reasonOf(late.complete(end)), "Refused")
+        yield* logIn(world)
+        assert.strictEqual(auth.to("/register").length, 3)
+        assert.strictEqual(yield* ask, 200)
+      }))
+
+    it.effect("keeps one login a server, for the client that is configured", () =>
+      Effect.gen(function*() {
+        const world = yield* makeWorld()
+        const { auth, mcp } = world
+        const folder = yield* temporaryFolder
+        const open = (oauth?: OAuthSettings) =>
+          Effect.map(openAuthorization(Authorization.layerDirectory(folder)), (authorization) => {
+            const http = authorization.forServer(entryAt(mcp.url, oauth), new URL(mcp.url))
+            return { ...world, authorization, http, ask: request(http, mcp.url) }
+          })
+        const first = yield* open()
+        yield* logIn(first)
+        const files = readdirSync(folder).length
+        // another client: the login of the first is not its own
+        auth.clients.set("mine", { redirectUris: undefined })
+        const second = yield* open({ clientId: "mine" })
+        assert.strictEqual((yield* failure(second.ask)).reason._tag, "AuthRequired")
+        yield* logIn(second)
+        assert.strictEqual(readdirSync(folder).length, files)
       }))
 
     it.effect("uses the client and the scopes of the configuration", () =>
@@ -334,6 +381,7 @@ describe("Authorization", () => {
         assert.strictEqual((yield* authorization.pending)[0]?.need?.why, "lost")
         assert.strictEqual((yield* authorization.status("mcp")).state, "login-needed")
         assert.strictEqual((yield* failure(ask)).reason._tag, "AuthFailed")
+        assert.deepStrictEqual([refreshes(world).length, mcp.seen.length], [1, before])
 
         yield* authorization.logout("mcp")
         assert.deepStrictEqual(yield* authorization.status("mcp"), { bundleId: "mcp", state: "none" })
@@ -351,6 +399,7 @@ describe("Authorization", () => {
         auth.behaviour = { refuseRefresh: 503 }
         yield* TestClock.adjust("3550 seconds")
         assert.deepStrictEqual(yield* five(ask), [200, 200, 200, 200, 200])
+        assert.strictEqual(yield* ask, 200)
         assert.strictEqual(refreshes(world).length, 1)
         yield* TestClock.adjust("50 seconds")
         const { message, reason } = yield* failure(ask)
