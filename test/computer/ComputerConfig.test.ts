@@ -24,7 +24,21 @@ describe("Computer", () => {
           url: "https://a/mcp",
           headers: { Authorization: "Bearer canary-3", "X-Id": "${input:id}" }
         },
-        sse: { type: "sse", server_parameters: { url: "https://a/sse", timeout: 2 } }
+        sse: { type: "sse", server_parameters: { url: "https://a/sse", timeout: 2 } },
+        leaky: {
+          command: "sh -c \"TOKEN=canary-5 run\"",
+          args: [
+            "--api-key",
+            "canary-6",
+            "--token=canary-7",
+            "--dsn",
+            "pg://u:canary-8@h/d",
+            "https://h/?key=canary-9"
+          ],
+          lazy: true,
+          oauth: { client_secret: "canary-10" },
+          unknown: "canary-11"
+        }
       },
       inputs: [
         { id: "token", type: "promptString", description: "The token", password: true, default: "canary-4" },
@@ -36,7 +50,8 @@ describe("Computer", () => {
           default: "b"
         },
         { id: "id", type: "promptString" },
-        { id: "now", type: "command", description: "When", command: "date" }
+        { id: "now", type: "command", description: "When", command: "date", args: { b: "canary-12", a: "--token" } },
+        { id: "port", type: "number", min: 1, max: 9, default: 2 }
       ]
     }
     const common = { disabled: false, forbidden_tools: [], tool_meta: {}, default_tool_meta: null, vrl: null }
@@ -101,6 +116,19 @@ describe("Computer", () => {
               ...common,
               type: "sse",
               server_parameters: { url: "https://a/sse", headers: null, timeout: 2, sse_read_timeout: 300 }
+            },
+            leaky: {
+              name: "leaky",
+              bundle_id: "leaky",
+              ...common,
+              type: "stdio",
+              server_parameters: {
+                command: "sh -c \"TOKEN=*** run\"",
+                args: ["--api-key", "***", "--token=***", "--dsn", "pg://***@h/d", "https://h/?key=***"],
+                env: null,
+                cwd: null,
+                ...encoding
+              }
             }
           },
           inputs: [
@@ -113,7 +141,14 @@ describe("Computer", () => {
               default: "b"
             },
             { id: "id", description: "id", type: "promptString", default: null, password: false },
-            { id: "now", description: "When", type: "command", command: "date", args: null }
+            { id: "now", description: "When", type: "command", command: "date", args: { a: "--token", b: "***" } },
+            {
+              id: "port",
+              description: "port (a number from 1 to 9)",
+              type: "promptString",
+              default: "2",
+              password: false
+            }
           ]
         })
       }))
@@ -121,7 +156,7 @@ describe("Computer", () => {
     it.live("is keyed by name and has plain options in old revisions", () =>
       Effect.gen(function*() {
         const answer = yield* ask(Revision.revisions["0.2"])
-        assert.deepStrictEqual(Object.keys(answer.servers), ["local one", "bare", "http", "sse"])
+        assert.deepStrictEqual(Object.keys(answer.servers), ["local one", "bare", "http", "sse", "leaky"])
         assert.deepStrictEqual(answer.inputs![1]!["options"], ["a", "b"])
       }))
   })

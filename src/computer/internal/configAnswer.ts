@@ -6,7 +6,7 @@ import type { GetConfigRet, ServerConfig } from "../../protocol/ServerConfig.ts"
 import { type InputDefinition, labelled, toServerInput } from "../InputDefinition.ts"
 import type { Dialect, ServerEntry } from "../ServerEntry.ts"
 import { isSecret } from "./inputValues.ts"
-import { maskedParameters, maskedText } from "./maskedConfig.ts"
+import { maskedArguments, maskedParameters, maskedText } from "./maskedConfig.ts"
 import { mask } from "./placeholders.ts"
 import { canonical } from "./toolMeta.ts"
 
@@ -70,7 +70,14 @@ const inputAnswer = (definition: InputDefinition, revision: Revision): Readonly<
       return {
         ...base,
         command: maskedText(input.command, "a2c"),
-        args: input.args ? mapValues(input.args, (arg) => maskedText(arg, "a2c")) : null
+        args: input.args ? maskedRecord(input.args) : null
       }
   }
+}
+
+/** Arguments by name: in the order of their names they are those of a command. */
+const maskedRecord = (args: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+  const names = Object.keys(args).sort()
+  const masked = maskedArguments(names.map((name) => args[name] ?? ""), "a2c")
+  return Object.fromEntries(names.map((name, index) => [name, masked[index] ?? ""]))
 }
