@@ -2,25 +2,21 @@
  * The MCP servers of a Computer: starts them, watches them, ends them.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { availableParallelism } from "node:os"
+import type * as Stream from "effect/Stream"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
-import { Inputs } from "./Inputs.ts"
+import type { Inputs } from "./Inputs.ts"
+import { makeServers } from "./internal/managedServers.ts"
 import { claim } from "./internal/serverClaim.ts"
 import { type HealthOptions, ping } from "./internal/serverConnection.ts"
 import { notRunning } from "./internal/serverLoss.ts"
-import { Supervised } from "./internal/serverSupervisor.ts"
-import { type Shared, surroundings } from "./internal/serverSurroundings.ts"
-import { makeStartGate } from "./internal/startGate.ts"
-import { makeToolCache, noToolCache } from "./internal/toolCache.ts"
+import type { Supervised } from "./internal/serverSupervisor.ts"
 import type * as McpClient from "./McpClient.ts"
-import { McpConnector } from "./McpConnector.ts"
+import type { McpConnector } from "./McpConnector.ts"
 import type { McpError } from "./McpError.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
@@ -185,8 +181,14 @@ export class McpManager extends Context.Service<McpManager, {
   readonly put: (entry: ServerEntry) => Effect.Effect<void>
   /** Ends a server and forgets it. Fails with `McpServerNotFound`. */
   readonly remove: (bundleId: string) => Effect.Effect<void, SmcpError.SmcpError>
-  /** Makes these the servers, in this order: adds, changes and removes what differs, and leaves the others alone. */
-  readonly reconcile: (servers: ReadonlyArray<ServerEntry>) => Effect.Effect<void>
+  /**
+   * Makes these the servers, in this order: adds, changes and removes what differs, and leaves the others alone. What was
+   * switched off or on stays so until its configuration says something else than it did.
+   */
+  readonly reconcile: (servers: ReadonlyArray<ServerEntry>, options?: {
+    /** Which servers stay although they are not among them, after them. Default: none. */
+    readonly keep?: ((entry: ServerEntry) => boolean) | undefined
+  }) => Effect.Effect<void>
   /** Switches a server on (and starts it) or off (and ends it). Fails with `McpServerNotFound`. */
   readonly setEnabled: (bundleId: string, enabled: boolean) => Effect.Effect<void, SmcpError.SmcpError>
   /** Which server is meant by a bundle id, a display name or the key of its entry. */
@@ -220,19 +222,6 @@ export const layer = (options: McpManagerOptions): Layer.Layer<McpManager, never
 // Internal
 // -----------------------------------------------------------------------------
 
-/** A server that has not answered after this long no longer keeps others from starting. */
-const START_PATIENCE: Duration.Input = "5 seconds"
-
-const DEFAULT_TRIES = 5
-
-const delaysOf = (options: ReconnectOptions | false = {}): ReadonlyArray<number> => {
-  if (options === false) return []
-  const { delay = "1 second", maxDelay = "30 seconds", tries = DEFAULT_TRIES } = options
-  const first = Duration.toMillis(Duration.fromInputUnsafe(delay))
-  const most = Duration.toMillis(Duration.fromInputUnsafe(maxDelay))
-  return Array.from({ length: Math.max(0, tries) }, (_, index) => Math.min(first * 2 ** index, most))
-}
-
 const make = Effect.fnUntraced(function*(
   options: McpManagerOptions
 ): Effect.fn.Return<McpManager["Service"], never, Inputs | McpConnector | Scope.Scope> {
@@ -265,15 +254,9 @@ const make = Effect.fnUntraced(function*(
       }),
     put: (entry) => Effect.sync(() => servers.put(entry)),
     remove: (bundleId) => known(bundleId, () => servers.remove(bundleId)),
-    reconcile: (entries) => Effect.suspend(() => servers.reconcile(entries)),
+    reconcile: (entries, { keep = () => false } = {}) => Effect.suspend(() => servers.reconcile(entries, keep)),
     setEnabled: (bundleId, enabled) =>
-      known(
-        bundleId,
-        (server) =>
-          Effect.sync(() =>
-            server.configure({ ...server.entry, config: { ...server.entry.config, disabled: !enabled } })
-          )
-      ),
+      known(bundleId, (server) => Effect.sync(() => servers.setEnabled(server, enabled))),
     resolve: (name) => Effect.sync(() => resolveName(servers.states().map(({ entry }) => entry), name)),
     check: (bundleId) =>
       known(bundleId, (server) =>
@@ -291,98 +274,6 @@ const make = Effect.fnUntraced(function*(
         return server === undefined ? Effect.fail(notRunning("there is no such server any more")) : claim(server, use)
       })
   })
-})
-
-/** The servers by bundle id, in the order of the configuration. */
-const makeServers = Effect.fnUntraced(function*(options: McpManagerOptions) {
-  const around = yield* surroundings
-  let servers = new Map<string, Supervised>()
-  /** Removed, but not gone yet. One that is put back meanwhile must not start beside itself. */
-  const leaving = new Map<string, Supervised>()
-  let states: ReadonlyArray<ServerStatus> = []
-  const published = yield* PubSub.unbounded<ReadonlyArray<ServerStatus>>({ replay: 1 })
-  let isHeld = true
-  const publish = () => {
-    if (isHeld) return
-    states = [...servers.values()].map(({ entry, shown }) => ({ entry, state: shown }))
-    PubSub.publishUnsafe(published, states)
-  }
-  /** Publishes once what changes together. */
-  const together = <A>(change: () => A): A => {
-    isHeld = true
-    const result = change()
-    isHeld = false
-    publish()
-    return result
-  }
-  const shared: Shared = {
-    inputs: yield* Inputs,
-    connect: (yield* McpConnector).connect,
-    gate: yield* makeStartGate({
-      permits: Math.max(1, options.concurrency ?? Math.max(2, availableParallelism())),
-      patience: START_PATIENCE
-    }),
-    cache: options.toolCache === undefined ? noToolCache : makeToolCache(options.toolCache),
-    delays: delaysOf(options.reconnect),
-    jitter: options.reconnect === false || options.reconnect?.jitter !== false,
-    health: options.health ?? {},
-    changed: publish
-  }
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const server of [...servers.values(), ...leaving.values()]) server.close()
-    })
-  )
-
-  const put = (entry: ServerEntry): void => {
-    const { bundleId } = entry
-    const present = servers.get(bundleId)
-    if (present !== undefined) return present.configure(entry)
-    const back = leaving.get(bundleId)
-    leaving.delete(bundleId)
-    back?.replace(entry)
-    const server = back ?? new Supervised(entry, shared, around)
-    servers.set(bundleId, server)
-    if (!entry.config.disabled) server.dispatch({ _tag: "Enable" })
-    publish()
-  }
-  const remove = (bundleId: string): Effect.Effect<void> => {
-    const server = servers.get(bundleId)
-    if (server === undefined) return Effect.void
-    servers.delete(bundleId)
-    leaving.set(bundleId, server)
-    server.dispatch({ _tag: "Stop", why: "Stopped" })
-    publish()
-    return Effect.map(server.gone, () => {
-      if (leaving.get(bundleId) === server) leaving.delete(bundleId)
-    })
-  }
-  const reconcile = (entries: ReadonlyArray<ServerEntry>): Effect.Effect<void> => {
-    const wanted = new Set(entries.map(({ bundleId }) => bundleId))
-    const removing = together(() => {
-      const gone = [...servers.keys()].filter((bundleId) => !wanted.has(bundleId))
-      const removing = gone.map(remove)
-      for (const entry of entries) put(entry)
-      servers = new Map([...wanted].map((bundleId) => [bundleId, servers.get(bundleId)!]))
-      return removing
-    })
-    return Effect.all(removing, { concurrency: "unbounded", discard: true })
-  }
-
-  together(() => options.servers.forEach(put))
-  return {
-    get: (bundleId: string) => servers.get(bundleId),
-    states: () => states,
-    changes: Stream.fromPubSub(published),
-    ready: Stream.fromPubSub(published).pipe(
-      Stream.filter((all) => all.every(({ state }) => state._tag !== "Starting")),
-      Stream.runHead,
-      Effect.asVoid
-    ),
-    put,
-    remove,
-    reconcile
-  }
 })
 
 /** A bundle id means its server, whatever others are called; a name or a key that several have means none. */

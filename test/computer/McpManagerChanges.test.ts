@@ -125,7 +125,35 @@ describe("a changed configuration", () => {
       yield* manager.put(entryOf("a", { config: { disabled: true }, args: ["x"] }))
       yield* settle
       assert.deepStrictEqual(yield* tagsOf(manager), { a: "Disabled", b: "Ready" })
+      // what was started although it is off, or stopped although it is on, is switched as well
+      yield* manager.start("a")
+      yield* manager.stop("b")
+      yield* manager.setEnabled("a", false)
+      yield* manager.setEnabled("b", true)
+      yield* settle
+      assert.deepStrictEqual(yield* tagsOf(manager), { a: "Disabled", b: "Ready" })
       assert.strictEqual((yield* Effect.flip(manager.setEnabled("x", true))).reason._tag, "McpServerNotFound")
+    }))
+
+  it.effect("keeps what was switched, and what is none of its own", () =>
+    Effect.gen(function*() {
+      const { gate } = memory()
+      const a = entryOf("a")
+      const added = { ...entryOf("added"), origin: { source: "console", dialect: "a2c" } as const }
+      const manager = yield* manage([a, entryOf("b")], { connector: gate.layer })
+      yield* manager.put(added)
+      yield* manager.setEnabled("a", false)
+      yield* settle
+      const keep = { keep: ({ origin }: typeof a) => origin.source === "console" }
+      yield* manager.reconcile([entryOf("c"), a], keep)
+      yield* settle
+      assert.deepStrictEqual(yield* ids(manager), ["c", "a", "added"])
+      assert.deepStrictEqual(yield* tagsOf(manager), { c: "Ready", a: "Disabled", added: "Ready" })
+      const off = entryOf("a", { config: { disabled: true } })
+      yield* manager.reconcile([off], keep)
+      yield* manager.reconcile([a])
+      yield* settle
+      assert.deepStrictEqual(yield* tagsOf(manager), { a: "Ready" })
     }))
 
   it.effect("does not start what was stopped, and gives what failed another chance", () =>

@@ -62,7 +62,8 @@ export const followConfig = Effect.fnUntraced(function*({ watch }: Settings, { p
       }
       yield* logRemarks(changed.success)
       yield* Effect.catch(inputs.replace(changed.success.inputs), ({ message }) => Effect.logWarning(message))
-      yield* manager.reconcile(changed.success.servers)
+      // what was added at the console is in none of the files
+      yield* manager.reconcile(changed.success.servers, { keep: ({ origin }) => !paths.includes(origin.source) })
       yield* Effect.logInfo(`Took over the changes of ${paths.join(", ")}`)
     })),
     Background.fork("Watching the configuration")

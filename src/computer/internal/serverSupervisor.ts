@@ -100,9 +100,7 @@ export class Supervised {
     const before = this.entry
     if (before === entry) return
     this.entry = entry
-    const wasDisabled = before.config.disabled
-    const isDisabled = entry.config.disabled
-    if (wasDisabled !== isDisabled) this.dispatch(isDisabled ? { _tag: "Stop", why: "Disabled" } : { _tag: "Enable" })
+    if (before.config.disabled !== entry.config.disabled) this.switchTo(!entry.config.disabled)
     else if (seenByServer(before) !== seenByServer(entry)) {
       this.prepared = undefined
       this.dispatch({ _tag: "Change" })
@@ -119,6 +117,11 @@ export class Supervised {
     this.entry = entry
     this.known = this.kept()
     this.lastError = this.lastHealth = this.prepared = undefined
+  }
+
+  /** Switches it on or off. */
+  switchTo(enabled: boolean): void {
+    this.dispatch(enabled ? { _tag: "Enable" } : { _tag: "Stop", why: "Disabled" })
   }
 
   /** Starts it anew from the present configuration, whatever became of it before. */
