@@ -1,4 +1,3 @@
-import { type Frame, normaliseFrame } from "./jsonRpcFrame.ts"
 import { BaseTransport } from "./wireTransport.ts"
 
 /**
@@ -7,7 +6,7 @@ import { BaseTransport } from "./wireTransport.ts"
  */
 export class MemoryTransport extends BaseTransport {
   #peer: MemoryTransport | undefined = undefined
-  #early: Array<Frame> | undefined = []
+  #early: Array<string> | undefined = []
 
   /** Two ends that are connected to each other. */
   static pair(): readonly [MemoryTransport, MemoryTransport] {
@@ -20,28 +19,21 @@ export class MemoryTransport extends BaseTransport {
   start(): Promise<void> {
     const early = this.#early ?? []
     this.#early = undefined
-    for (const frame of early) this.#receive(frame)
+    for (const text of early) this.#take(text)
     return Promise.resolve()
   }
 
-  #receive(frame: Frame): void {
-    if (this.#early !== undefined) {
-      this.#early.push(frame)
-      return
-    }
+  #take(text: string): void {
+    if (this.#early !== undefined) this.#early.push(text)
     // never within the sender's own call, as on a real wire
-    queueMicrotask(() => {
-      this.deliver(frame)
-    })
+    else queueMicrotask(() => this.receive(text))
   }
 
   async send(message: object): Promise<void> {
     const peer = this.#peer
     if (this.loss !== undefined || peer === undefined) throw new Error("Not connected")
     const text = this.write(message)
-    if (text === undefined) return
-    const frame = normaliseFrame(JSON.parse(text))
-    if (frame !== undefined) peer.#receive(frame)
+    if (text !== undefined) peer.#take(text)
   }
 
   close(): Promise<void> {

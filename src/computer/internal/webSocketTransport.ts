@@ -1,5 +1,5 @@
 /**
- * MCP over a WebSocket, one frame a message, with the subprotocol `mcp`.
+ * MCP over a WebSocket, one frame a message, with the subprotocol `mcp`. A message that is too large ends the connection.
  */
 import { Redacted } from "effect"
 import type { WebSocket } from "undici"
@@ -9,8 +9,6 @@ import { BaseTransport, type Loss, TransportFailure } from "./wireTransport.ts"
 
 const SUBPROTOCOL = "mcp"
 const OPEN = 1
-/** The code with which a peer ends a connection for a message that is too large. */
-const MESSAGE_TOO_BIG = 1009
 
 export class WebSocketTransport extends BaseTransport {
   readonly #options: HttpChannelOptions
@@ -46,7 +44,7 @@ export class WebSocketTransport extends BaseTransport {
       socket.addEventListener("close", ({ code, reason }) => {
         const said = this.#options.clean(reason).slice(0, 200)
         const detail = `it ended the connection (code ${code}${said === "" ? "" : `: ${said}`})`
-        this.lose({ detail, limit: code === MESSAGE_TOO_BIG ? this.#options.maxMessageBytes : undefined })
+        this.lose({ detail })
         reject(new TransportFailure(new Closed({ detail, stderrTail: [] })))
       })
     })
