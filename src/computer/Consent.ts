@@ -14,8 +14,9 @@ import { type Approval, type Approvals, makeApprovals } from "./internal/approva
 import { redactArguments } from "./internal/argumentRedaction.ts"
 import * as Policy from "./internal/policy.ts"
 import { makeQuestions, type Questions, type Reply } from "./internal/questions.ts"
-import { toolHash } from "./internal/toolHash.ts"
+import { programHash, toolHash } from "./internal/toolHash.ts"
 import type { McpTool } from "./McpClient.ts"
+import type { ServerEntry } from "./ServerEntry.ts"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -35,6 +36,8 @@ export interface PendingCall {
   readonly args: Readonly<Record<string, unknown>>
   /** The tool as its server describes it now. */
   readonly definition: McpTool
+  /** Its server as it is configured. */
+  readonly entry: ServerEntry
   /** `auto_apply` of the configuration, `undefined` when it says nothing. */
   readonly autoApply: boolean | undefined
 }
@@ -65,7 +68,7 @@ export interface Refused {
  */
 export type Mode = "ask" | "read-only" | "all"
 
-/** `always` and `never` are remembered, until the tool changes. */
+/** `always` and `never` are remembered, until the tool or the program that runs it changes. */
 export type Answer = "once" | "always" | "refuse" | "never"
 
 /** A tool call that a person is to decide on. Texts are the server's and the Agent's own: not fit for a terminal as they are. */
@@ -85,7 +88,10 @@ export interface Question {
   readonly args: Readonly<Record<string, unknown>>
   /** As the server has them; it may lie. */
   readonly annotations: Readonly<Record<string, unknown>>
-  /** SHA-256 over the tool as its server describes it; `undefined` when it cannot be told, then no answer is remembered. */
+  /**
+   * SHA-256 over the tool as its server describes it and the program that runs it; `undefined` when it cannot be told, then
+   * no answer is remembered.
+   */
   readonly hash: string | undefined
   /** Whether there was an `always` or a `never`, and the tool is no longer what it was then. */
   readonly changed: boolean
@@ -104,8 +110,9 @@ export interface Options {
   /** How long a question waits for its answer once it is asked; the deadline of the call may end it sooner. Default: 5 minutes. */
   readonly patience?: Duration.Input | undefined
   /**
-   * Where `always` and `never` are kept, for this Computer alone: a file that is made, readable by its owner only. It holds
-   * names and hashes of tools, nothing of calls. Default: they are forgotten when the Computer ends.
+   * Where `always` and `never` are kept: a file that is made, readable by its owner only. It holds names and hashes of tools,
+   * nothing of calls. It is read whenever it is needed, so that Computers may share it. Default: they are forgotten when
+   * the Computer ends.
    */
   readonly memoryFile?: string | undefined
 }
@@ -220,8 +227,9 @@ const readOnly = (call: PendingCall): Effect.Effect<Verdict> => {
 /** Takes the answer from what is remembered, or asks. */
 const makeAsking = (approvals: Approvals, questions: Questions<Question, Answer> | undefined) =>
   Effect.fnUntraced(function*(call: PendingCall): Effect.fn.Return<Verdict> {
-    const hash = toolHash(call.server, call.definition)
-    const known = yield* approvals.find(call)
+    const hash = toolHash(call.entry, call.definition)
+    const subject = { server: call.server, tool: call.tool, program: programHash(call.entry) }
+    const known = yield* approvals.find(subject)
     if (known !== undefined && known.hash === hash) return verdictOf(call, { _tag: "Settled", answer: known.decision })
     if (questions === undefined) return verdictOf(call, undefined)
     const question = questionOf(call, hash, known !== undefined)
@@ -229,7 +237,7 @@ const makeAsking = (approvals: Approvals, questions: Questions<Question, Answer>
       if (hash === undefined || (answer !== "always" && answer !== "never")) return Effect.void
       const { server, tool } = call
       return Effect.andThen(
-        approvals.remember({ server, tool, hash, decision: answer }),
+        approvals.remember({ ...subject, hash, decision: answer }),
         questions.settle(
           (other) => other !== question && other.server === server && other.tool === tool && other.hash === hash,
           answer

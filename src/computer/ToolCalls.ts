@@ -286,6 +286,7 @@ const makeCall = Effect.fnUntraced(
         exposedName: request.tool_name,
         args: request.params,
         definition: route.definition,
+        entry: route.entry,
         autoApply: route.autoApply
       }).pipe(
         Effect.flatMap((verdict) => {

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Consent from "../../src/computer/Consent.ts"
 import type { McpTool } from "../../src/computer/McpClient.ts"
+import type { ServerEntry } from "../../src/computer/ServerEntry.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const described = (rest: Partial<McpTool> = {}): McpTool => ({
@@ -12,6 +13,30 @@ const described = (rest: Partial<McpTool> = {}): McpTool => ({
   description: "Writes a file",
   inputSchema: { type: "object", properties: { code: { type: "string", format: "password" } } },
   ...rest
+})
+
+/** A server that runs this program. */
+const entry = (bundleId: string, args: ReadonlyArray<string> = [], directory = "/project"): ServerEntry => ({
+  key: bundleId,
+  bundleId,
+  config: {
+    name: bundleId,
+    bundle_id: bundleId,
+    disabled: false,
+    forbidden_tools: [],
+    tool_meta: {},
+    type: "stdio",
+    server_parameters: {
+      command: "run",
+      args,
+      env: { KEY: "${input:key}" },
+      cwd: null,
+      encoding: "utf-8",
+      encoding_error_handler: "strict"
+    }
+  },
+  settings: {},
+  origin: { source: "mcp.json", dialect: "a2c", directory }
 })
 
 const call = (rest: Partial<Consent.PendingCall> = {}): Consent.PendingCall => ({
@@ -22,6 +47,7 @@ const call = (rest: Partial<Consent.PendingCall> = {}): Consent.PendingCall => (
   exposedName: "files__write",
   args: { path: "/x", code: "1234", token: "t0ps3cret" },
   definition: described({ name: rest.tool ?? "write" }),
+  entry: entry(rest.server ?? "files"),
   autoApply: undefined,
   ...rest
 })
@@ -231,6 +257,30 @@ describe("Consent", () => {
         yield* Fiber.interrupt(other)
       }))
 
+    const programs: Record<string, ServerEntry> = {
+      "with other arguments": entry("files", ["--root", "/"]),
+      "in another folder": entry("files", [], "/elsewhere")
+    }
+    it.effect.each(Object.entries(programs))(
+      "about the same tool of a program %s, and forgets neither",
+      ([, other]) =>
+        Effect.gen(function*() {
+          const { answer, ask, asked } = person()
+          const { check, remembered } = yield* open({ mode: "ask", ask })
+          for (const given of [call(), call({ entry: other })]) {
+            const verdict = yield* start(check(given))
+            yield* answer("always")
+            assert.strictEqual(said(yield* Fiber.join(verdict)), "person")
+          }
+          assert.deepStrictEqual(asked.map(({ changed }) => changed), [false, false])
+          assert.deepStrictEqual(
+            said(yield* check(call())) + said(yield* check(call({ entry: other }))),
+            "rememberedremembered"
+          )
+          assert.strictEqual((yield* remembered).length, 2)
+        })
+    )
+
     it.effect("one question at a time, and an answer for good settles those that wait for the same", () =>
       Effect.gen(function*() {
         const { answer, ask, asked } = person()
@@ -354,6 +404,21 @@ describe("Consent", () => {
           }))
       }))
 
+    it.live("that Computers share, each with what the others add and forget", () =>
+      Effect.gen(function*() {
+        const memoryFile = join(yield* temporaryFolder, "approvals.json")
+        const [one, two] = yield* Effect.all([
+          open({ mode: "ask", ask: always, memoryFile }),
+          open({ mode: "ask", memoryFile })
+        ])
+        yield* one.check(call())
+        yield* one.check(call({ tool: "other" }))
+        assert.strictEqual(said(yield* two.check(call())), "remembered")
+        assert.strictEqual(yield* two.forget({ tool: "write" }), 1)
+        assert.strictEqual(said(yield* one.check(call())), "person")
+        assert.strictEqual((yield* two.remembered).length, 2)
+      }))
+
     it.live("that is broken or cannot be written, without failing a call", () =>
       Effect.gen(function*() {
         const folder = yield* temporaryFolder
@@ -372,12 +437,17 @@ describe("Consent", () => {
           )
           assert.match(said(verdict), /^nobody: /)
         }
-        assert.strictEqual(lines.filter((line) => line.includes("every tool asks again")).length, contents.length)
+        assert.strictEqual(lines.filter((line) => line.includes("cannot be used")).length, contents.length)
+        assert.strictEqual(readFileSync(broken, "utf8"), contents.at(-1))
         writeFileSync(join(folder, "file"), "")
-        const verdicts = yield* session(join(folder, "file", "x.json"), always, ({ check }) =>
-          Effect.all([check(call()), check(call())])).pipe(Effect.provide(logged(lines)))
-        assert.deepStrictEqual(verdicts.map(said), ["person", "remembered"])
-        assert.include(lines.at(-1), "only until the Computer ends")
+        for (const file of [broken, join(folder, "file", "x.json"), "/proc/no-such-folder/x.json"]) {
+          lines.length = 0
+          const verdicts = yield* session(file, always, ({ check }) => Effect.all([check(call()), check(call())])).pipe(
+            Effect.provide(logged(lines))
+          )
+          assert.deepStrictEqual(verdicts.map(said), ["person", "remembered"])
+          assert.deepStrictEqual(lines.map((line) => line.includes("forgotten when the Computer ends")), [true])
+        }
       }))
   })
 

@@ -5,9 +5,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { readFile } from "node:fs/promises"
-import { attemptExisting, replaceFile } from "./files.ts"
+import { attemptExisting, type FileFailure, replaceFile } from "./files.ts"
 
 /** A decision that is remembered. It holds as long as the tool is what it was. */
 export const Approval = Schema.Struct({
@@ -15,6 +14,8 @@ export const Approval = Schema.Struct({
   server: Schema.String,
   /** The name under which the server itself knows the tool. */
   tool: Schema.String,
+  /** A hash of the program behind the server: of two Computers, each may have another one under the same name. */
+  program: Schema.String,
   /** Of the tool as it was then. */
   hash: Schema.String,
   decision: Schema.Literals(["always", "never"]),
@@ -24,7 +25,7 @@ export const Approval = Schema.Struct({
 export type Approval = typeof Approval.Type
 
 /** The tool that a decision is about. */
-export type Subject = Pick<Approval, "server" | "tool">
+export type Subject = Pick<Approval, "server" | "tool" | "program">
 
 const File = Schema.fromJsonString(Schema.Struct({
   version: Schema.Literal(1),
@@ -36,30 +37,45 @@ const decode = Schema.decodeUnknownEffect(File)
 /** The decisions that are remembered. */
 export type Approvals = Effect.Success<ReturnType<typeof makeApprovals>>
 
-/** Remembers decisions as long as it lives, and longer when there is a file. What is wrong with the file is logged. */
+/**
+ * Remembers decisions as long as it lives, and longer when there is a file. Others may write that file as well: it is read
+ * each time. What is wrong with it is logged, once, and the decisions are kept in memory from then on.
+ */
 export const makeApprovals = Effect.fnUntraced(function*(file: string | undefined) {
-  const all = yield* SubscriptionRef.make(file === undefined ? [] : yield* load(file))
+  let kept: ReadonlyArray<Approval> = []
+  let isUsable = file !== undefined
   // one after the other: the file must not end up with an older state
-  const writing = yield* Semaphore.make(1)
+  const turn = yield* Semaphore.make(1)
+
+  const unusable = ({ message }: { readonly message: string }) => {
+    isUsable = false
+    return Effect.logWarning(
+      `The file of remembered approvals cannot be used, they are forgotten when the Computer ends: ${message}`
+    )
+  }
+
+  const load = Effect.suspend(() => file === undefined || !isUsable ? Effect.succeed(kept) : read(file)).pipe(
+    Effect.tap((approvals) => Effect.sync(() => void (kept = approvals))),
+    Effect.catch((error) => Effect.as(unusable(error), kept))
+  )
 
   const change = (update: (approvals: ReadonlyArray<Approval>) => ReadonlyArray<Approval>) =>
-    writing.withPermits(1)(Effect.gen(function*() {
-      const before = yield* SubscriptionRef.get(all)
-      const after = update(before)
-      yield* SubscriptionRef.set(all, after)
-      if (file !== undefined && after.length + before.length > 0) yield* save(file, after)
-      return before.length - after.length
-    })).pipe(Effect.uninterruptible)
+    Effect.gen(function*() {
+      const before = yield* load
+      kept = update(before)
+      if (file !== undefined && isUsable) yield* Effect.catch(write(file, kept), unusable)
+      return before.length - kept.length
+    }).pipe(turn.withPermits(1), Effect.uninterruptible)
 
   return {
-    all: SubscriptionRef.get(all),
-    find: (subject: Subject) => Effect.map(SubscriptionRef.get(all), (approvals) => approvals.find(isOf(subject))),
+    all: load,
+    find: (subject: Subject) => Effect.map(load, (approvals) => approvals.find(isOf(subject))),
     remember: Effect.fnUntraced(function*(approval: Omit<Approval, "time">) {
       const time = yield* Clock.currentTimeMillis
       yield* change((approvals) => [...approvals.filter((each) => !isOf(approval)(each)), { ...approval, time }])
     }),
     /** How many there were. */
-    forget: ({ server, tool }: { readonly [key in keyof Subject]?: string | undefined }) =>
+    forget: ({ server, tool }: { readonly server?: string | undefined; readonly tool?: string | undefined }) =>
       change((approvals) =>
         approvals.filter((each) =>
           (server !== undefined && each.server !== server) || (tool !== undefined && each.tool !== tool)
@@ -68,20 +84,14 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
   }
 })
 
-const isOf = ({ server, tool }: Subject) => (approval: Approval): boolean =>
-  approval.server === server && approval.tool === tool
+const isOf = ({ program, server, tool }: Subject) => (approval: Approval): boolean =>
+  approval.server === server && approval.tool === tool && approval.program === program
 
-const load = (file: string): Effect.Effect<ReadonlyArray<Approval>> =>
-  attemptExisting(() => readFile(file, "utf8")).pipe(
-    Effect.flatMap((text) => text === undefined ? Effect.succeed([]) : Effect.map(decode(text), (it) => it.approvals)),
-    Effect.catch(({ message }) =>
-      Effect.as(Effect.logWarning(`The remembered approvals cannot be read, every tool asks again: ${message}`), [])
-    )
+const read = (file: string): Effect.Effect<ReadonlyArray<Approval>, FileFailure | Schema.SchemaError> =>
+  Effect.flatMap(
+    attemptExisting(() => readFile(file, "utf8")),
+    (text) => text === undefined ? Effect.succeed([]) : Effect.map(decode(text), ({ approvals }) => approvals)
   )
 
-const save = (file: string, approvals: ReadonlyArray<Approval>): Effect.Effect<void> =>
-  replaceFile(file, `${JSON.stringify({ version: 1, approvals }, undefined, 2)}\n`).pipe(
-    Effect.catch(({ message }) =>
-      Effect.logWarning(`The approval is remembered only until the Computer ends: ${message}`)
-    )
-  )
+const write = (file: string, approvals: ReadonlyArray<Approval>): Effect.Effect<void, FileFailure> =>
+  replaceFile(file, `${JSON.stringify({ version: 1, approvals }, undefined, 2)}\n`)
