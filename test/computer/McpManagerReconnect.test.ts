@@ -16,6 +16,7 @@ import {
 } from "../../src/computer/McpError.ts"
 import { McpManager } from "../../src/computer/McpManager.ts"
 import * as ToolRegistry from "../../src/computer/ToolRegistry.ts"
+import { GetDesktop } from "../../src/protocol/ClientEvent.ts"
 import {
   entryOf,
   Gatekeeper,
@@ -31,7 +32,8 @@ import {
 } from "./support/managers.ts"
 import { textOf } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
-import { isAlive } from "./support/processes.ts"
+import { envelope, toolNames as officeTools, withServers } from "./support/office.ts"
+import { eventually, isAlive } from "./support/processes.ts"
 import { ResourceServer } from "./support/resourceServers.ts"
 
 const failure = (reason: McpErrorReason) => new McpError({ reason })
@@ -191,6 +193,33 @@ describe("a server that is lost", () => {
       // what is removed is gone from the desktop as well
       yield* manager.remove("a")
       assert.deepStrictEqual([yield* rendered, yield* manager.states], [[], []])
+    }))
+
+  it.live("is no news to its office, but for windows that went and came back", () =>
+    Effect.gen(function*() {
+      const server = new ResourceServer([{ uri: "window://h/1", content: "one" }])
+      const { manager, office } = yield* withServers({ a: server }, {
+        computer: { reconnect: { delay: "150 millis" } }
+      })
+      const desktop = office.ask(GetDesktop, envelope())
+      yield* eventually("its windows are subscribed to", () => server.count("subscribe window://h/1") === 1)
+      yield* officeTools(office)
+      const before = yield* desktop
+      yield* Effect.sleep("300 millis")
+      office.heard.length = 0
+      yield* Effect.promise(() => server.close())
+      yield* waitFor(manager, "a", "Waiting")
+      yield* waitFor(manager, "a", "Ready")
+      yield* eventually("its windows are subscribed to again", () => server.count("subscribe window://h/1") === 2)
+      yield* Effect.sleep("300 millis")
+      assert.strictEqual(office.count("server:update_tool_list"), 0)
+      assert.isAtMost(office.count("server:update_desktop"), 2)
+      const withoutId = (answer: unknown) => (answer as { desktops: unknown }).desktops
+      assert.deepStrictEqual(withoutId(yield* desktop), withoutId(before))
+      // and it is followed as before
+      const { length } = office.heard
+      yield* Effect.promise(() => server.write("window://h/1", "two"))
+      yield* eventually("the change is reported", () => office.heard.length > length)
     }))
 
   it.live("comes back as a new process when the old one was killed", () =>

@@ -110,7 +110,22 @@ describe("ToolRegistry.project", () => {
       assert.deepStrictEqual(tools.map(({ description }) => description), ["a", "Bee", "Sea", "Dee"])
     }))
 
-  it.effect("lists only servers that are ready, in the order of the configuration", () =>
+  it.effect("lists what calls may reach: servers that are ready, idle or being started again, in their order", () =>
+    Effect.gen(function*() {
+      const known = { tools: [tool("one")], skipped: [{ name: "two", why: "it is broken" }] }
+      const { diagnostics, routes, tools } = yield* projected({
+        idle: [{}, { _tag: "Idle", ...known }],
+        again: [{ forbidden_tools: ["x"] }, { _tag: "Starting", since: 0, known }],
+        waiting: [{}, { _tag: "Waiting", attempt: 1, retryAt: 0, reason: "no", known }],
+        new: [{}, { _tag: "Waiting", attempt: 1, retryAt: 0, reason: "no" }],
+        failed: [{}, { _tag: "Failed", reason: "no" }]
+      })
+      assert.deepStrictEqual(tools.map(({ name }) => name), ["idle__one", "again__one", "waiting__one"])
+      assert.strictEqual(routes.get("waiting__one")?.tool, "one")
+      assert.lengthOf(diagnostics.filter(({ message }) => message.includes("it is broken")), 3)
+    }))
+
+  it.effect("lists no other server, in the order of the configuration", () =>
     Effect.gen(function*() {
       const { routes, tools } = yield* projected({
         z: [{}, ready([tool("one"), tool("two")])],
@@ -118,6 +133,7 @@ describe("ToolRegistry.project", () => {
         failed: [{}, { _tag: "Failed", reason: "no" }],
         off: [{ disabled: true }, { _tag: "Disabled" }],
         stopped: [{}, { _tag: "Stopped" }],
+        login: [{}, { _tag: "AuthorizationRequired", reason: "no" }],
         a: [{}, ready([tool("one")])]
       })
       assert.deepStrictEqual(tools.map(({ name }) => name), ["z__one", "z__two", "a__one"])
