@@ -22,13 +22,13 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { InputDefinition } from "./InputDefinition.ts"
-import { InputError } from "./InputError.ts"
+import type { InputError } from "./InputError.ts"
 import type { Prompt } from "./InputPrompt.ts"
+import { makeDefinitions } from "./internal/definitions.ts"
 import { explainEntry, type Explanation } from "./internal/explainEntry.ts"
-import { collidingId, collision } from "./internal/inputNames.ts"
-import { makeInputResolver, undefinedInput } from "./internal/inputResolver.ts"
+import { makeInputResolver } from "./internal/inputResolver.ts"
 import type { ValueSource } from "./internal/inputSources.ts"
-import { type InputValue, isSecret } from "./internal/inputValues.ts"
+import type { InputValue } from "./internal/inputValues.ts"
 import { makeKnownValues } from "./internal/knownValues.ts"
 import { joinValues, resolveAll, type Surroundings } from "./internal/placeholderValues.ts"
 import { makeRedactor } from "./internal/redact.ts"
@@ -37,7 +37,7 @@ import { makeValueStore, noValueStore } from "./internal/valueStore.ts"
 import * as SecretStore from "./SecretStore.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
-export { InputError }
+export { InputError } from "./InputError.ts"
 export { type Prompt, type PromptRequest, PromptUnavailable } from "./InputPrompt.ts"
 export type { Explanation, InputDefinition, InputValue, Rendered, ValueSource }
 
@@ -150,7 +150,6 @@ const make = Effect.fnUntraced(function*(
   const values = options.valueFile === undefined ? noValueStore : makeValueStore(options.valueFile)
   const definitions = new Map<string, InputDefinition>()
   for (const input of options.inputs ?? []) if (!definitions.has(input.id)) definitions.set(input.id, input)
-  const redactors = new Map<string, (text: string) => string>()
   const version = yield* SubscriptionRef.make(0)
   const changed = SubscriptionRef.update(version, (count) => count + 1)
 
@@ -173,39 +172,19 @@ const make = Effect.fnUntraced(function*(
     changed
   })
 
-  const known = <A, E>(id: string, use: (input: InputDefinition) => Effect.Effect<A, E>) =>
-    Effect.suspend((): Effect.Effect<A, E | InputError> => {
-      const input = definitions.get(id)
-      return input === undefined ? Effect.fail(undefinedInput(id)) : use(input)
-    })
-  /** What became a secret does not stay in the plain file. */
-  const define = Effect.fnUntraced(function*(input: InputDefinition) {
-    if (JSON.stringify(definitions.get(input.id)) === JSON.stringify(input)) return
-    definitions.set(input.id, input)
-    yield* resolver.forget(input.id)
-    if (isSecret(input)) yield* values.remove([input.id])
-  })
-  const undefine = (id: string) => Effect.andThen(Effect.sync(() => definitions.delete(id)), resolver.forget(id))
-  const refuseCollision = (input: InputDefinition, others: Iterable<string>): Effect.Effect<void, InputError> => {
-    const other = collidingId(input.id, others)
-    return other === undefined
-      ? Effect.void
-      : Effect.fail(new InputError({ reason: "undefined", message: `${collision(input.id, other)}.` }))
-  }
-  yield* Effect.catch(
-    values.remove([...definitions.values()].filter(isSecret).map(({ id }) => id)),
-    ({ message }) => Effect.logWarning(message)
-  )
+  const { known, put, remove, replace, tidy } = makeDefinitions({ definitions, resolver, values, changed })
+  const hidden = makeHiddenSecrets()
+  yield* tidy
 
   return Inputs.of({
     definitions: Effect.sync(() => [...definitions.values()]),
     changes: Stream.map(SubscriptionRef.changes(version), () => undefined),
     render: (entry) =>
       Effect.map(renderEntry(entry, surroundings(entry.origin.directory)), (each) => {
-        redactors.set(entry.bundleId, makeRedactor(each.secrets))
+        hidden.learn(entry.bundleId, each.secrets)
         return Redacted.make(each)
       }),
-    hideSecrets: (bundleId, text) => redactors.get(bundleId)?.(text) ?? text,
+    hideSecrets: hidden.hide,
     renderValue: (value, { directory, reveal = false } = {}) =>
       Effect.map(
         resolveAll([value], "a2c", surroundings(directory), undefined),
@@ -218,19 +197,21 @@ const make = Effect.fnUntraced(function*(
         peek: resolver.peek,
         asks: options.prompt !== undefined
       }),
-    put: Effect.fnUntraced(function*(input) {
-      yield* refuseCollision(input, definitions.keys())
-      yield* define(input)
-      yield* changed
-    }),
-    remove: (id) => known(id, () => Effect.andThen(undefine(id), changed)),
-    replace: Effect.fnUntraced(function*(inputs) {
-      const ids = inputs.map(({ id }) => id)
-      for (const input of inputs) yield* refuseCollision(input, ids)
-      for (const id of [...definitions.keys()]) if (!ids.includes(id)) yield* undefine(id)
-      for (const input of inputs) yield* define(input)
-      yield* changed
-    }),
+    put,
+    remove,
+    replace,
     values: makeKnownValues({ definitions, known, resolver, secrets, values, changed, masked: MASKED })
   })
 })
+
+/** The secrets of each server, as of its last start and the one before: until it has started anew, the old one runs. */
+const makeHiddenSecrets = () => {
+  const known = new Map<string, { readonly last: ReadonlyArray<string>; readonly hide: (text: string) => string }>()
+  return {
+    learn: (bundleId: string, secrets: ReadonlyArray<string>): void => {
+      const hide = makeRedactor([...known.get(bundleId)?.last ?? [], ...secrets])
+      known.set(bundleId, { last: secrets, hide })
+    },
+    hide: (bundleId: string, text: string): string => known.get(bundleId)?.hide(text) ?? text
+  }
+}

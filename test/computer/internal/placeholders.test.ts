@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
 import { mask, parse, type Segment } from "../../../src/computer/internal/placeholders.ts"
 import type { Dialect } from "../../../src/computer/ServerEntry.ts"
 
@@ -91,6 +92,9 @@ const masked: ReadonlyArray<readonly [value: string, shown: string]> = [
   ["${s3 cret}", "***"]
 ]
 
+/** Made of what matters here. */
+const anyParts = Schema.Array(Schema.Literals(["$", "{", "}", ":-", "input:", "env:", "A", "b c", "/", "\n"]))
+
 describe("placeholders", () => {
   it.each(parsed.map(([dialect, text, ...expected]) => ({ dialect, text, expected })))(
     "$dialect takes $text apart",
@@ -102,6 +106,15 @@ describe("placeholders", () => {
   it.each(masked)("shows %j as %j", (value, shown) => {
     assert.strictEqual(mask(value), shown)
   })
+
+  it.effect.prop("takes every text literally in which ${ is escaped", [anyParts], ([parts]) =>
+    Effect.sync(() => {
+      const text = parts.join("")
+      for (const dialect of ["a2c", "claude-code", "vscode", "cursor"] as const) {
+        assert.strictEqual(shape(parse(text.replaceAll("${", "$${"), dialect)).join(""), text)
+      }
+      assert.strictEqual(shape(parse(text, "claude-desktop")).join(""), text)
+    }))
 
   it("hides what is literal in the dialect of its file", () => {
     assert.strictEqual(mask("${input:token}", "claude-desktop"), "***")
