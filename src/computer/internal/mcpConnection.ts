@@ -1,8 +1,8 @@
 /**
  * One connection to one MCP server over any transport.
  *
- * The SDK is used for what it does well (the handshake, request ids, cancellation) and kept away from the rest: it never
- * sees a result, because it strips, rejects or loses whatever deviates from its schemas.
+ * The SDK is used for the handshake and for what the server asks of us. It never sees an answer to a request of ours,
+ * because it strips, rejects or loses whatever deviates from its schemas.
  */
 import { Clock, Deferred, Duration, Effect, Exit, Scope } from "effect"
 import { isRecord, text } from "../../protocol/Json.ts"
@@ -19,7 +19,6 @@ import {
   Timeout,
   UnsupportedProtocolVersion
 } from "../McpError.ts"
-import { BoxedError, boxResponse, unboxResult } from "./boxedResponse.ts"
 import { withCallDeadline } from "./callDeadline.ts"
 import { missingCapability } from "./capabilityGate.ts"
 import { SpawnError } from "./childProcess.ts"
@@ -27,8 +26,9 @@ import type { Frame } from "./jsonRpcFrame.ts"
 import { type LineRing, makeLineRing } from "./lineRing.ts"
 import { LIST_METHODS, listPages, type Send } from "./listPages.ts"
 import { lossReason, wireReason } from "./mcpReason.ts"
-import { Client, type JsonSchemaCompiler, type JsonSchemaValidator, ResultSchema, SdkError } from "./mcpSdk.ts"
+import { Client, type JsonSchemaCompiler, type JsonSchemaValidator, SdkError } from "./mcpSdk.ts"
 import { makeNotificationHub } from "./notificationHub.ts"
+import { makePendingRequests, type PendingRequests } from "./pendingRequests.ts"
 import { makeProgressListeners } from "./progressListeners.ts"
 import { makeServerLog } from "./serverLog.ts"
 import { makeServerRequests } from "./serverRequests.ts"
@@ -41,6 +41,8 @@ const DEFAULT_TIMEOUT = Duration.seconds(30)
 /** The longest timeout there is: deadlines are not left to the SDK, which cannot tell them from cancellation. */
 const SDK_TIMEOUT_MILLIS = 2_147_483_647
 const SDK_CONNECTION_CLOSED = -32000
+/** The id of the first request, which is the only one of the SDK. */
+const INITIALIZE_ID = 0
 const NOTIFICATIONS_BUFFERED = 256
 const MAX_PAGES = 1_000
 
@@ -71,14 +73,11 @@ export const describeUnknown = (error: unknown): string =>
 
 type Connected = Required<Omit<Connecting, "prepare">> & Pick<Connecting, "prepare">
 
-/** Every error of the SDK becomes one of ours here, and nowhere else. */
-const makeToTyped = (self: Connected) => (error: unknown): McpError => {
+/** Every error of the SDK and of the transport becomes one of ours here, and nowhere else. */
+const toTyped = (self: Connected, error: unknown): McpError => {
   const reason = (): McpErrorReason => {
     if (error instanceof TransportFailure) return error.reason
     if (error instanceof SpawnError) return new Spawn({ command: self.label, detail: error.message })
-    if (error instanceof SdkError && error.data instanceof BoxedError) {
-      return cleanReason(wireReason(error.data.error), self.clean)
-    }
     const message = describeUnknown(error)
     if ((error instanceof SdkError && error.code === SDK_CONNECTION_CLOSED) || message === "Not connected") {
       return lossReason(self.transport.loss, self.stderr)
@@ -90,11 +89,12 @@ const makeToTyped = (self: Connected) => (error: unknown): McpError => {
   return new McpError({ reason: reason() })
 }
 
-/** Servers repeat in their errors what they were given. */
-const cleanReason = (reason: McpErrorReason, clean: (text: string) => string): McpErrorReason => {
-  if (reason._tag !== "Rpc") return reason
-  const message = clean(reason.message)
-  return message === reason.message ? reason : new Rpc({ code: reason.code, message })
+/** The error that a server answers with. It may repeat what it was given. */
+const refusalOf = (self: Connected, error: Readonly<Record<string, unknown>>): McpError => {
+  const reason = wireReason(error)
+  if (reason._tag !== "Rpc") return new McpError({ reason })
+  const message = self.clean(reason.message)
+  return new McpError({ reason: message === reason.message ? reason : new Rpc({ code: reason.code, message }) })
 }
 
 /** The connection before the handshake: what arrives is sorted here, ahead of the SDK. */
@@ -113,6 +113,12 @@ const open = Effect.fnUntraced(function*(self: Connected) {
     handlers: options.handlers ?? {}
   })
   let initialized: Readonly<Record<string, unknown>> | undefined
+  let uninitialized: McpError | undefined
+  const pending = makePendingRequests(INITIALIZE_ID + 1, {
+    transport,
+    unsent: (error) => toTyped(self, error),
+    refused: (error) => refusalOf(self, error)
+  })
 
   const receiveNotification = (method: string, params: Readonly<Record<string, unknown>>): void => {
     if (method === "notifications/progress") return progress.deliver(params)
@@ -125,18 +131,19 @@ const open = Effect.fnUntraced(function*(self: Connected) {
   }
   // the SDK calls what it finds here first, and then goes on with the same frame
   transport.onmessage = (frame: Frame) => {
-    const { id, method, params, result } = frame
+    const { error, id, method, params, result } = frame
     if (typeof method === "string") {
       if (id === undefined) receiveNotification(method, isRecord(params) ? params : {})
-      return
-    }
-    // `initialize` is always request 0; its result is for the SDK as well, which knows fewer capabilities than there are
-    if (initialized === undefined && String(id) === "0" && isRecord(result)) initialized = result
-    else boxResponse(frame)
+    } else if (String(id) === `${INITIALIZE_ID}` && isRecord(result)) {
+      // the SDK knows fewer capabilities than there are
+      initialized ??= result
+    } else if (String(id) === `${INITIALIZE_ID}` && isRecord(error)) uninitialized ??= refusalOf(self, error)
   }
   transport.onclose = () => {
-    Deferred.doneUnsafe(closed, Exit.succeed(new McpError({ reason: lossReason(transport.loss, stderr) })))
+    const error = new McpError({ reason: lossReason(transport.loss, stderr) })
+    Deferred.doneUnsafe(closed, Exit.succeed(error))
     notifications.close()
+    pending.end(error)
   }
   const client = new Client({
     name: options.clientName ?? DEFAULT_CLIENT_NAME,
@@ -148,17 +155,30 @@ const open = Effect.fnUntraced(function*(self: Connected) {
     closed: Deferred.await(closed),
     notifications: notifications.stream,
     progress,
+    pending,
     requests,
-    initialized: () => initialized ?? {}
+    initialized: () => initialized ?? {},
+    uninitialized: () => uninitialized
   }
 })
+
+/** From the end of the handshake on, answers are ours alone. */
+const takeAnswers = ({ transport }: Connected, pending: PendingRequests): void => {
+  const { onmessage } = transport
+  transport.onmessage = (frame) => {
+    if (!pending.receive(frame)) onmessage?.(frame)
+  }
+}
 
 /** Nothing is left to the SDK to validate; the validator it would make otherwise is a large one. */
 const NO_VALIDATOR: JsonSchemaCompiler = {
   getValidator: <T>(): JsonSchemaValidator<T> => (input) => ({ valid: true, data: input as T, errorMessage: undefined })
 }
 
-const handshake = (self: Connected, client: Client): Effect.Effect<void, McpError> => {
+const handshake = (
+  self: Connected,
+  { client, uninitialized }: { readonly client: Client; readonly uninitialized: () => McpError | undefined }
+): Effect.Effect<void, McpError> => {
   const timeout = Duration.fromInputUnsafe(self.options.startTimeout ?? DEFAULT_TIMEOUT)
   return Effect.tryPromise({
     // no signal: the SDK would cancel `initialize`, which MCP forbids; closing the transport ends it as well
@@ -166,7 +186,7 @@ const handshake = (self: Connected, client: Client): Effect.Effect<void, McpErro
       await self.prepare?.()
       await client.connect(self.transport, { timeout: SDK_TIMEOUT_MILLIS })
     },
-    catch: makeToTyped(self)
+    catch: (error) => error instanceof SdkError ? uninitialized() ?? toTyped(self, error) : toTyped(self, error)
   }).pipe(
     Effect.timeoutOrElse({
       duration: timeout,
@@ -181,15 +201,7 @@ const handshake = (self: Connected, client: Client): Effect.Effect<void, McpErro
 }
 
 /** How requests are sent: gated by what the server announced, each within its deadline. */
-const makeSenders = (self: Connected, client: Client, capabilities: Readonly<Record<string, unknown>>) => {
-  const toTyped = makeToTyped(self)
-  const send: Send = (method, params) =>
-    Effect.tryPromise({
-      // a signal of its own for every request: the SDK never takes its listener off it
-      try: (signal) =>
-        client.request({ method, params }, ResultSchema, { signal, timeout: SDK_TIMEOUT_MILLIS }).then(unboxResult),
-      catch: toTyped
-    })
+const makeSenders = (self: Connected, send: Send, capabilities: Readonly<Record<string, unknown>>) => {
   const requestTimeout = Duration.fromInputUnsafe(self.options.requestTimeout ?? DEFAULT_TIMEOUT)
   const withDeadline = <A>(method: string, effect: Effect.Effect<A, McpError>): Effect.Effect<A, McpError> =>
     Effect.timeoutOrElse(effect, {
@@ -205,19 +217,21 @@ const makeSenders = (self: Connected, client: Client, capabilities: Readonly<Rec
       ? withDeadline(method, effect)
       : Effect.fail(new McpError({ reason: new NotSupported({ method, capability }) }))
   }
-  return { send, withDeadline, gated }
+  return { withDeadline, gated }
 }
 
 const connectOnce = Effect.fnUntraced(
   function*(self: Connected): Effect.fn.Return<McpClient, McpError, Scope.Scope> {
     const { options, stderr, transport } = self
     const connection = yield* Effect.acquireRelease(open(self), () => Effect.promise(() => transport.close()))
-    const { client, closed, notifications, progress, requests } = connection
-    yield* handshake(self, client)
+    const { client, closed, notifications, pending, progress, requests } = connection
+    yield* handshake(self, connection)
+    takeAnswers(self, pending)
 
     const initialized = connection.initialized()
     const capabilities = isRecord(initialized["capabilities"]) ? initialized["capabilities"] : {}
-    const { gated, send, withDeadline } = makeSenders(self, client, capabilities)
+    const { send } = pending
+    const { gated, withDeadline } = makeSenders(self, send, capabilities)
     const request: McpClient["request"] = (method, params = {}) => gated(method, send(method, params))
     const callTool: McpClient["callTool"] = (name, args, { idleTimeout, maxTimeout, onProgress } = {}) =>
       withCallDeadline(
