@@ -51,7 +51,8 @@ const entryValue = (key: string, entry: ServerEntry, directory: string | undefin
       forbidden_tools: config.forbidden_tools.length === 0 ? undefined : config.forbidden_tools,
       tool_meta: Object.keys(config.tool_meta).length === 0 ? undefined : config.tool_meta,
       default_tool_meta: config.default_tool_meta ?? undefined,
-      vrl: config.vrl ?? undefined
+      vrl: config.vrl ?? undefined,
+      jsonata: settings.transform?.language === "jsonata" ? settings.transform.script : undefined
     }),
     ...translate(settingsValue(settings, origin)) as Fields,
     server_parameters: { ...translate(parametersValue(config)) as Fields, ...(isRecord(strange) ? strange : {}) },
