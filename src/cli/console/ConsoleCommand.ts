@@ -239,8 +239,7 @@ const inputCommands = [
     group: "inputs",
     parameters: [json],
     switches: { reveal: "Show secret values" },
-    help: "Replace the placeholders in JSON by their values and print it",
-    remember: "never"
+    help: "Replace the placeholders in JSON by their values and print it"
   }
 ] as const satisfies ReadonlyArray<CommandSpec>
 

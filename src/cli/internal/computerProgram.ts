@@ -9,12 +9,14 @@ import { McpManager } from "../../computer/McpManager.ts"
 import { ToolRegistry } from "../../computer/ToolRegistry.ts"
 import type { Settings } from "../ComputerCommand.ts"
 import type { KnownCommand } from "../console/ConsoleCommand.ts"
+import { isPossible } from "../console/Interactive.ts"
 import { Office } from "../console/Office.ts"
 import * as Questions from "../console/Questions.ts"
 import * as Script from "../console/Script.ts"
 import { Session } from "../console/Session.ts"
 import { followConfig, hostLayer, loadConfig, logDiagnostics, officeLayer, stateOf } from "./computerHost.ts"
 import { stateEnd } from "./connection.ts"
+import { interactive } from "./consoleProgram.ts"
 import { exitCodes } from "./exitCodes.ts"
 import { usage } from "./failure.ts"
 import { environmentOf } from "./flags.ts"
@@ -31,6 +33,7 @@ const START_PATIENCE = "5 seconds"
 export const host = Effect.fnUntraced(function*(options: Settings) {
   const source = scriptOf(options)
   if (source !== undefined) return yield* script(options, source)
+  if (!options.headless && !options.json && !options.exitWithStdin && isPossible()) return yield* interactive(options)
   yield* headless(options)
 })
 

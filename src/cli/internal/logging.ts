@@ -3,6 +3,7 @@
  * is for what was asked.
  */
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -50,6 +51,15 @@ export type Format = "text" | "json"
 /** Writes the log on stderr in this format. */
 export const layerFormat = (format: Format): Layer.Layer<never> =>
   Logger.layer([Logger.withConsoleError(format === "text" ? line : jsonLine)])
+
+/** The log of a console, which shows the progress of calls in another way. */
+export const layerConsole: Layer.Layer<never> = Logger.layer([
+  Logger.make((options) => {
+    const first: unknown = Array.isArray(options.message) ? options.message[0] : options.message
+    if (typeof first === "string" && first.startsWith("progress ")) return
+    options.fiber.getRef(Console.Console).error(line.log(options))
+  })
+])
 
 /** Logs on stderr; from `Info` on, or from `Debug` on with `--debug`. */
 export const layer = (debug: boolean): Layer.Layer<never> =>

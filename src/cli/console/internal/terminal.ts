@@ -1,0 +1,332 @@
+/**
+ * The terminal of a console: one line being edited at the bottom, a few lines of status above it, and everything that is
+ * printed above both.
+ */
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from "node:readline"
+import { cut } from "../../internal/output.ts"
+import type { AskLine } from "../Questions.ts"
+import { MutableOutput } from "./mutableOutput.ts"
+import * as typedLines from "./typedLines.ts"
+
+/** What a person does. */
+export type Input =
+  | { readonly _tag: "Line"; readonly line: string }
+  /** Ctrl-C on an empty line. */
+  | { readonly _tag: "Interrupt" }
+  /** Ctrl-D, or the terminal is gone. */
+  | { readonly _tag: "End" }
+
+/** What may follow what is typed: whole words, and where the last one begins. */
+export interface Completion {
+  readonly words: ReadonlyArray<string>
+  readonly last: string
+}
+
+/** Options of {@link make}. */
+export interface Options {
+  readonly prompt: string
+  readonly historyFile: string
+  /** A terminal that obeys no commands: no status, and everything simply follows. */
+  readonly dumb: boolean
+}
+
+/** How much may be typed ahead. */
+const TYPED_AHEAD = 1000
+
+/** Takes the terminal until the scope closes; then it is as it was. */
+export const make = (options: Options): Effect.Effect<Terminal, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const inputs = yield* Queue.sliding<Input>(TYPED_AHEAD)
+    return yield* Effect.acquireRelease(
+      Effect.sync(() => new Terminal(options, inputs)),
+      (terminal) => Effect.sync(() => terminal.close())
+    )
+  })
+
+interface OpenQuestion {
+  readonly prompt: string
+  readonly hidden: boolean
+  /** The line that was being edited when it came. */
+  readonly draft: string
+  readonly answer: (line: string | undefined) => void
+}
+
+/** A terminal. What it prints is expected to be printable. */
+export class Terminal {
+  /** What the person typed and pressed, in its order. */
+  readonly inputs: Queue.Queue<Input>
+  /** Called for Ctrl-C while something runs: whether it was taken. */
+  onInterrupt: (() => boolean) | undefined
+  /** Says what may follow what is typed. */
+  complete: ((line: string) => Promise<Completion>) | undefined
+
+  private readonly options: Options
+  private readonly output = new MutableOutput(process.stdout)
+  private readonly editor: Interface
+  private status: ReadonlyArray<string> = []
+  private question: OpenQuestion | undefined
+  /** The lines that were typed, the newest first. */
+  private remembered: ReadonlyArray<string>
+  private open = true
+
+  constructor(options: Options, inputs: Queue.Queue<Input>) {
+    this.options = options
+    this.inputs = inputs
+    this.remembered = typedLines.load(options.historyFile)
+    this.editor = createInterface({
+      input: process.stdin,
+      output: this.output,
+      terminal: true,
+      history: [...this.remembered],
+      historySize: 500,
+      removeHistoryDuplicates: true,
+      prompt: options.prompt,
+      completer: (line: string, done: (error: null, result: [Array<string>, string]) => void) =>
+        void this.completed(line).then((result) => done(null, result), () => done(null, [[], line]))
+    })
+    this.editor.on("history", (lines: Array<string>) => this.remember(lines))
+      .on("line", (line) => this.entered(line))
+      .on("SIGINT", () => this.interrupted())
+      .on("close", this.ended)
+    this.output.on("resize", () => this.setStatus(this.status))
+    process.on("exit", this.restore)
+    process.on("SIGHUP", this.ended)
+    this.draw(0)
+  }
+
+  get width(): number {
+    return this.output.columns
+  }
+
+  /** Prints lines above what is being typed. */
+  print(text: string): void {
+    if (!this.open) return void process.stdout.write(`${text}\n`)
+    this.replace(`${text}\n`)
+  }
+
+  /** Shows these lines above the prompt, each in one row. */
+  setStatus(lines: ReadonlyArray<string>): void {
+    const before = this.rows
+    this.status = lines
+    if (!this.open || this.options.dumb) return
+    if (this.question?.hidden !== true) return this.draw(0)
+    wipe(before)
+    process.stdout.write(this.heading)
+  }
+
+  /** Empties the screen. */
+  clear(): void {
+    if (!this.open || this.options.dumb) return
+    wipe(this.rows)
+    const below = this.editor.getCursorPos().rows
+    cursorTo(process.stdout, 0, 0)
+    clearScreenDown(process.stdout)
+    this.draw(below)
+  }
+
+  /** Asks a question; the line being edited comes back afterwards. One at a time. */
+  readonly ask: AskLine = ({ about, hidden, prompt }) =>
+    Effect.callback<string | undefined>((resume) => {
+      if (!this.open) return resume(Effect.succeed(undefined))
+      if (about !== "") this.print(about)
+      const below = this.editor.getCursorPos().rows
+      wipe(this.rows)
+      const draft = this.editor.line
+      const question = { prompt, hidden, draft, answer: (line: string | undefined) => resume(Effect.succeed(line)) }
+      this.question = question
+      this.setLine("")
+      this.draw(below)
+      this.output.muted = hidden
+      return Effect.sync(() => {
+        if (this.question === question) this.dismiss("(no longer asked)")
+      })
+    })
+
+  /** Gives the terminal back. */
+  close(): void {
+    if (!this.open) return
+    wipe(this.options.dumb ? 0 : this.rows)
+    this.open = false
+    this.output.muted = false
+    this.question?.answer(undefined)
+    this.editor.close()
+    this.output.destroy()
+    this.restore()
+    process.off("exit", this.restore)
+    process.off("SIGHUP", this.ended)
+  }
+
+  private readonly restore = (): void => {
+    if (process.stdin.isTTY) process.stdin.setRawMode(false)
+    process.stdin.pause()
+  }
+
+  // ---------------------------------------------------------------------------
+  // Drawing
+  //
+  // The editor redraws from the row where it believes its prompt to begin, which is so many rows above the cursor. Whoever
+  // has moved the cursor to where the drawing is to begin goes that many rows down before.
+  // ---------------------------------------------------------------------------
+
+  /** What stands before the line being edited. */
+  private get heading(): string {
+    const prompt = this.question?.prompt ?? this.options.prompt
+    return this.options.dumb ? prompt : [...this.status.map((line) => this.fitted(line)), prompt].join("\n")
+  }
+
+  /** How many rows of what is shown are above the cursor. What is typed in secret takes no room. */
+  private get rows(): number {
+    if (this.options.dumb) return 0
+    return this.question?.hidden === true ? this.rowsTo(this.question.prompt) : this.editor.getCursorPos().rows
+  }
+
+  /** How many rows there are above the end of a text behind the status. */
+  private rowsTo(text: string): number {
+    return this.status.length + Math.floor(CliOutput.displayWidth(text) / this.width)
+  }
+
+  /** In one row, with one column to spare. */
+  private fitted(line: string): string {
+    const width = this.width - 1
+    if (CliOutput.displayWidth(line) <= width) return line
+    // a colour that is cut off would run on
+    // oxlint-disable-next-line no-control-regex -- colours are what this is about
+    return cut(line.replace(/\u001b\[[0-9;]*m/g, ""), width)
+  }
+
+  /** Draws status, prompt and line where the cursor is; the editor believes it to be so many rows below the prompt's. */
+  private draw(below: number): void {
+    if (!this.open) return
+    process.stdout.write("\n".repeat(below))
+    this.editor.setPrompt(this.heading)
+    this.editor.prompt(true)
+  }
+
+  /** Prints in the place of what is drawn, and draws it below. */
+  private replace(text: string): void {
+    if (this.options.dumb) {
+      process.stdout.write(`\n${text}`)
+      return this.draw(0)
+    }
+    wipe(this.rows)
+    process.stdout.write(text)
+    if (this.question?.hidden === true) process.stdout.write(this.heading)
+    else this.draw(this.editor.getCursorPos().rows)
+  }
+
+  private setLine(line: string): void {
+    Object.assign(this.editor, { line, cursor: line.length })
+  }
+
+  // ---------------------------------------------------------------------------
+  // What the person does
+  // ---------------------------------------------------------------------------
+
+  private entered(line: string): void {
+    const { question } = this
+    if (question === undefined) {
+      this.leave(this.options.prompt + line, line)
+      this.draw(0)
+      return void Queue.offerUnsafe(this.inputs, { _tag: "Line", line })
+    }
+    this.question = undefined
+    if (question.hidden) {
+      this.output.muted = false
+      wipe(this.rowsTo(question.prompt))
+      process.stdout.write(`${question.prompt}\n`)
+    } else this.leave(question.prompt + line, line)
+    this.setLine(question.draft)
+    this.draw(0)
+    question.answer(line)
+  }
+
+  /** The status that stood above an entered line is not worth keeping. The editor has gone to the next row. */
+  private leave(shown: string, line: string): void {
+    if (this.options.dumb) return
+    // the editor wraps a row that is full
+    wipe(this.rowsTo(shown) + 1)
+    process.stdout.write(line === "" && this.question === undefined ? "" : `${shown}\n`)
+  }
+
+  private dismiss(why: string): void {
+    const { question } = this
+    if (question === undefined) return
+    const below = this.editor.getCursorPos().rows
+    wipe(this.rows)
+    this.question = undefined
+    this.output.muted = false
+    process.stdout.write(`${question.prompt}${why}\n`)
+    this.setLine(question.draft)
+    this.draw(below)
+    question.answer(undefined)
+  }
+
+  private interrupted(): void {
+    if (this.question !== undefined) return this.dismiss("^C")
+    if (this.onInterrupt?.() === true) return
+    if (this.editor.line === "") return void Queue.offerUnsafe(this.inputs, { _tag: "Interrupt" })
+    const below = this.editor.getCursorPos().rows
+    wipe(this.rows)
+    this.setLine("")
+    this.draw(below)
+  }
+
+  private readonly ended = (): void => {
+    this.close()
+    Queue.offerUnsafe(this.inputs, { _tag: "End" })
+  }
+
+  private remember(lines: Array<string>): void {
+    const [line = ""] = lines
+    const how = this.question === undefined ? typedLines.remembrance(line) : "never"
+    if (how === "never") return void lines.splice(0, lines.length, ...this.remembered)
+    if (how === "file" && this.remembered[0] !== line) typedLines.append(this.options.historyFile, line.trim())
+    this.remembered = [...lines]
+  }
+
+  // ---------------------------------------------------------------------------
+  // Completion
+  // ---------------------------------------------------------------------------
+
+  /** One word is put in; of several their common beginning, or they are shown. */
+  private async completed(line: string): Promise<[Array<string>, string]> {
+    if (this.question !== undefined || this.complete === undefined) return [[], line]
+    const { last, words } = await this.complete(line)
+    const [only] = words
+    if (only === undefined) return [[], line]
+    if (words.length === 1) return [[`${only} `], last]
+    const common = commonBeginning(words)
+    if (common.length > last.length) return [[common], last]
+    this.print(columns(words, this.width))
+    return [[], line]
+  }
+}
+
+const commonBeginning = (words: ReadonlyArray<string>): string => {
+  const [first = ""] = words
+  let length = first.length
+  for (const word of words) while (!word.startsWith(first.slice(0, length))) length--
+  return first.slice(0, length)
+}
+
+/** Words side by side. */
+const columns = (words: ReadonlyArray<string>, width: number): string => {
+  const each = Math.max(...words.map((word) => word.length)) + 2
+  const inRow = Math.max(1, Math.floor(width / each))
+  const rows: Array<string> = []
+  for (let at = 0; at < words.length; at += inRow) {
+    rows.push(words.slice(at, at + inRow).map((word) => word.padEnd(each)).join("").trimEnd())
+  }
+  return rows.join("\n")
+}
+
+/** Goes so many rows up and clears everything from there. */
+const wipe = (rows: number): void => {
+  if (rows > 0) moveCursor(process.stdout, 0, -rows)
+  cursorTo(process.stdout, 0)
+  clearScreenDown(process.stdout)
+}
