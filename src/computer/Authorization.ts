@@ -18,7 +18,7 @@ import { AuthorizationError } from "./AuthorizationError.ts"
 import type { HttpAuthorization } from "./HttpAuthorization.ts"
 import { makeGuardedFetch } from "./internal/guardedFetch.ts"
 import { runFlow, type Waiting } from "./internal/oauthFlow.ts"
-import { makeRecords } from "./internal/oauthRecords.ts"
+import { type Login, makeRecords } from "./internal/oauthRecords.ts"
 import { makeServerLogin, type Need, type ServerLogin } from "./internal/oauthServer.ts"
 import { revoke } from "./internal/oauthTokens.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
@@ -251,16 +251,20 @@ const makeFlows = Effect.fnUntraced(
           Deferred.doneUnsafe(mine.outcome, exit)
           return changed
         })
-      return Effect.flatMap(flow(server, mine), (login) =>
-        // a login that cannot be kept is one all the same
-        Effect.catch(server.accept(login), ({ message }) => Effect.logWarning(`${message}. The login is not kept.`)))
-        .pipe(
-          Effect.onExit((exit) => end(Exit.isFailure(exit) ? Exit.failCause(asFailure(exit.cause)) : exit)),
-          Effect.tap(() => PubSub.publish(finished, bundleId)),
-          Effect.catchCause((cause) =>
-            Cause.hasDies(cause) ? Effect.logError(`The login to "${bundleId}" died`, cause) : Effect.void
+      // from the tokens on it is a login, whoever gives up
+      const accepted = (login: Login) =>
+        Effect.catch(server.accept(login), ({ message }) => Effect.logWarning(`${message}. The login is not kept.`))
+          .pipe(
+            Effect.andThen(PubSub.publish(finished, bundleId)),
+            Effect.asVoid,
+            Effect.uninterruptible
           )
+      return Effect.flatMap(flow(server, mine), accepted).pipe(
+        Effect.onExit((exit) => end(Exit.isFailure(exit) ? Exit.failCause(asFailure(exit.cause)) : exit)),
+        Effect.catchCause((cause) =>
+          Cause.hasDies(cause) ? Effect.logError(`The login to "${bundleId}" died`, cause) : Effect.void
         )
+      )
     }
     const cancel = (bundleId: string): Effect.Effect<void> => FiberMap.remove(fibers, bundleId)
     const begin = (server: ServerLogin): Effect.Effect<LoginFlow, AuthorizationError> =>

@@ -7,6 +7,7 @@ import * as approvals from "./approvalCommands.ts"
 import * as config from "./configCommands.ts"
 import { help } from "./helpCommand.ts"
 import * as inputs from "./inputCommands.ts"
+import * as logins from "./loginCommands.ts"
 import * as office from "./officeCommands.ts"
 import * as prompts from "./promptCommands.ts"
 import * as servers from "./serverCommands.ts"
@@ -25,6 +26,8 @@ export const handlers: Readonly<Partial<Record<Exclude<CommandName, "clear" | "q
   "server disable": servers.disable,
   logs: servers.logs,
   log: servers.log,
+  login: logins.login,
+  logout: logins.logout,
   tools: tools.tools,
   call: tools.call,
   tc: tools.tc,
