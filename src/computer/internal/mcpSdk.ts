@@ -22,7 +22,7 @@ export type {
   OAuthProtectedResourceMetadata,
   OAuthTokens
 } from "@modelcontextprotocol/sdk/shared/auth.js"
-export { McpError as SdkError, ResultSchema } from "@modelcontextprotocol/sdk/types.js"
+export { McpError as SdkError } from "@modelcontextprotocol/sdk/types.js"
 export type {
   JsonSchemaValidator,
   jsonSchemaValidator as JsonSchemaCompiler
