@@ -13,7 +13,7 @@ import { makeLineRing } from "./internal/lineRing.ts"
 import type { ListKind, Pages } from "./internal/listPages.ts"
 import { connect, describeUnknown } from "./internal/mcpConnection.ts"
 import { MemoryTransport } from "./internal/memoryTransport.ts"
-import { makeRedactor } from "./internal/redact.ts"
+import { makeLearningRedactor, makeRedactor } from "./internal/redact.ts"
 import { SseTransport } from "./internal/sseTransport.ts"
 import { StdioTransport } from "./internal/stdioTransport.ts"
 import { WebSocketTransport } from "./internal/webSocketTransport.ts"
@@ -328,7 +328,7 @@ const connectRemote = Effect.fnUntraced(function*(
   if (typeof target === "string") {
     return yield* new McpError({ reason: new Handshake({ detail: target, stderrTail: [] }) })
   }
-  const clean = makeRedactor([...target.secrets, ...options.secrets ?? []])
+  const { clean, hide } = makeLearningRedactor([...target.secrets, ...options.secrets ?? []])
   const transport = make({
     url: target.url,
     headers: target.headers,
@@ -336,6 +336,7 @@ const connectRemote = Effect.fnUntraced(function*(
     timeoutMillis: toMillis(options.timeout) ?? DEFAULT_HTTP_TIMEOUT_MILLIS,
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     clean,
+    hide,
     run: Effect.runPromiseWith(yield* Effect.context<never>())
   })
   return yield* connect({ transport, clean, label: target.url.host, options })

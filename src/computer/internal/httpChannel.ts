@@ -7,6 +7,7 @@ import type { Agent, Dispatcher } from "undici"
 import type { HttpAuthorization } from "../HttpAuthorization.ts"
 import { McpError } from "../McpError.ts"
 import { authorizationReason, networkReason, type Refusal, statusReason } from "./httpFailure.ts"
+import { withoutScheme } from "./httpTarget.ts"
 import { TransportFailure } from "./wireTransport.ts"
 
 export interface HttpChannelOptions {
@@ -17,6 +18,8 @@ export interface HttpChannelOptions {
   readonly timeoutMillis: number
   readonly maxMessageBytes: number
   readonly clean: (text: string) => string
+  /** Told of what is secret from now on. */
+  readonly hide: (...secrets: ReadonlyArray<string>) => void
   readonly run: <A>(effect: Effect.Effect<A, McpError>, options: { readonly signal: AbortSignal }) => Promise<A>
 }
 
@@ -77,8 +80,11 @@ export class HttpChannel {
 
   /** The `Authorization` header of the next request. Fails with `TransportFailure`. */
   async authorization(signal: AbortSignal): Promise<Redacted.Redacted | undefined> {
-    const { authorization } = this.options
-    return authorization === undefined ? undefined : await this.#run(authorization.header, signal)
+    const { authorization, hide } = this.options
+    if (authorization === undefined) return undefined
+    const header = await this.#run(authorization.header, signal)
+    if (header !== undefined) hide(...withoutScheme(Redacted.value(header)))
+    return header
   }
 
   /**

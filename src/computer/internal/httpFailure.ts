@@ -109,7 +109,9 @@ const secondsOf = (header: string | undefined): number | undefined => {
 /** The reason for a request that got no response, or only a part of it. */
 export const networkReason = (error: unknown, host: string): McpErrorReason => {
   const code = codeOf(error)
-  if (code.startsWith("HPE_")) return new Decode({ detail: "it does not speak HTTP" })
+  if (code.startsWith("HPE_") || (error instanceof Error && error.name === "HTTPParserError")) {
+    return new Decode({ detail: "it does not speak HTTP" })
+  }
   return new Closed({ detail: describeNetwork(code, error, host), stderrTail: [] })
 }
 

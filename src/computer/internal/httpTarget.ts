@@ -44,7 +44,7 @@ export const httpTarget = (
 }
 
 /** `Bearer x` is as secret as `x`. */
-const withoutScheme = (value: string): ReadonlyArray<string> => {
+export const withoutScheme = (value: string): ReadonlyArray<string> => {
   const space = value.indexOf(" ")
   return space === -1 ? [value] : [value, value.slice(space + 1)]
 }

@@ -16,3 +16,23 @@ export const makeRedactor = (values: Iterable<string>): (text: string) => string
   const secrets = [...forms].sort((a, b) => b.length - a.length)
   return (text) => secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "***"), text)
 }
+
+/** How many values that became known later are hidden; logins change from time to time. */
+const MAX_LATER = 16
+
+/** A redactor that learns values as it goes; the newest of them are hidden. */
+export const makeLearningRedactor = (
+  values: ReadonlyArray<string>
+): { readonly clean: (text: string) => string; readonly hide: (...values: ReadonlyArray<string>) => void } => {
+  const later = new Set<string>()
+  let redact = makeRedactor(values)
+  return {
+    clean: (text) => redact(text),
+    hide: (...more) => {
+      if (more.every((value) => later.has(value))) return
+      for (const value of more) later.add(value)
+      for (const oldest of [...later].slice(0, -MAX_LATER)) later.delete(oldest)
+      redact = makeRedactor([...values, ...later])
+    }
+  }
+}
