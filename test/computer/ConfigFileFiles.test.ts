@@ -1,11 +1,23 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, PlatformError, Queue, Result, Stream } from "effect"
+import { Context, Effect, FileSystem, Layer, PlatformError, Queue, Result, Schedule, Stream } from "effect"
 import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
+import * as Host from "../../src/computer/Host.ts"
+import * as McpManager from "../../src/computer/McpManager.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { eventually } from "./support/processes.ts"
+
+const rawMcpServer = fileURLToPath(new URL("support/rawMcpServer.mjs", import.meta.url))
+
+const eventuallyTrue = <R>(condition: Effect.Effect<boolean, never, R>) =>
+  condition.pipe(
+    Effect.flatMap((is) => is ? Effect.void : Effect.fail("not yet")),
+    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.timeout("10 seconds")
+  )
 
 const servers = (...commands: ReadonlyArray<string>): string =>
   JSON.stringify({ mcpServers: Object.fromEntries(commands.map((command) => [command, { command }])) })
@@ -114,10 +126,10 @@ describe("ConfigFile.watch", () => {
       // what does not last is not told
       rmSync(path)
       writeFileSync(path, servers("c"))
-      for (const text of ["{", servers("x"), servers("y"), servers("d")]) {
-        writeFileSync(path, text)
-        yield* Effect.sleep("50 millis")
-      }
+      writeFileSync(path, servers("x"))
+      writeFileSync(path, "{")
+      yield* Effect.sleep("50 millis")
+      writeFileSync(path, servers("d"))
       assert.strictEqual(yield* next, "d")
       // neither is what changes nothing, nor another file
       writeFileSync(path, servers("d"))
@@ -227,4 +239,27 @@ describe("ConfigFile.save", () => {
       const failed = yield* Effect.flip(ConfigFile.save(join(path, "x.json"), config))
       assert.match(failed.message, /cannot be written: /)
     }).pipe(Effect.provide(NodeServices.layer)))
+})
+
+describe("a Host with the servers of a file", () => {
+  it.live("runs the others when one needs a transport that nobody has", () =>
+    Effect.gen(function*() {
+      const { servers } = yield* ConfigFile.fromValue({
+        mcpServers: {
+          pigeon: { type: "pigeon", loft: 3 },
+          good: { command: process.execPath, args: [rawMcpServer, "{}"] }
+        }
+      }, "mcp.json")
+      const manager = Context.get(yield* Layer.build(Host.layer({ servers })), McpManager.McpManager)
+      yield* eventuallyTrue(Effect.map(manager.states, (states) =>
+        states.some(({ entry, state }) =>
+          entry.bundleId === "good" && state._tag === "Ready"
+        )))
+      const told = JSON.stringify(
+        (yield* manager.states).find(({ entry }) =>
+          entry.bundleId === "pigeon"
+        )?.state
+      )
+      assert.match(told, /is to be reached over .*pigeon.*, which this program does not know/)
+    }))
 })
