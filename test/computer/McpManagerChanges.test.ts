@@ -15,7 +15,8 @@ import {
 } from "./support/managers.ts"
 import { textOf } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
-import { isAlive } from "./support/processes.ts"
+import { withServers } from "./support/office.ts"
+import { eventually, isAlive } from "./support/processes.ts"
 
 const pidOf = (manager: Manager, bundleId: string) =>
   Effect.map(stateOf(manager, bundleId, "Ready"), ({ client }) => client.pid!)
@@ -315,5 +316,34 @@ describe("what is known of a server", () => {
       assert.deepStrictEqual([tools.map(({ name }) => name), toolNames(now)], [["one"], ["two"]])
       const exit = yield* Effect.exit(manager.withClient("a", () => Effect.fail("mine")))
       assert.deepStrictEqual(exit, Exit.fail("mine"))
+    }))
+
+  it.live("is told to its office when its tools really changed, and then it shows already", () =>
+    Effect.gen(function*() {
+      const server = new ToolServer({ one: () => "1" })
+      const { manager, office } = yield* withServers({ a: server })
+      const reports = () => office.count("server:update_tool_list")
+      yield* eventually("the first tools are reported", () => reports() === 1)
+      const changes: ReadonlyArray<readonly [what: string, change: () => void, isReal: boolean]> = [
+        ["added", () => (server.tools = { one: () => "1", two: () => "2" }), true],
+        [
+          "schema only",
+          () => (server.described = { two: { inputSchema: { type: "object", minProperties: 1 } } }),
+          true
+        ],
+        ["identical", () => (server.tools = { ...server.tools }), false],
+        ["removed", () => (server.tools = { one: () => "1" }), true]
+      ]
+      for (const [what, change, isReal] of changes) {
+        const before = reports()
+        change()
+        const { lists } = server
+        yield* Effect.promise(() => server.announce())
+        if (isReal) yield* eventually(`${what} is reported`, () => reports() > before)
+        else yield* eventually(`${what} is listed`, () => server.lists > lists)
+        assert.deepStrictEqual(toolNames(yield* stateOf(manager, "a", "Ready")), Object.keys(server.tools), what)
+        yield* Effect.sleep("150 millis")
+        assert.strictEqual(reports(), before + (isReal ? 1 : 0), what)
+      }
     }))
 })

@@ -16,6 +16,7 @@ const ourSettings: ReadonlySet<string> = new Set<keyof ServerSettings>([
   "lazy",
   "idleTimeout",
   "startTimeout",
+  "callTimeout",
   "limits",
   "toolLimits",
   "transform"

@@ -104,7 +104,7 @@ export const adviceOn = (entry: ServerEntry, reason: string): string | undefined
   }
   if (absent.test(reason)) return `${name} found no ${fetched} to download: check how it is spelled.`
   return reason.includes("did not answer")
-    ? `${name} may still be downloading ${fetched}: run the command once by hand, or set a longer "startTimeout".`
+    ? `${name} may still be downloading ${fetched}: run the command once by hand, or allow more time ("start_timeout", in seconds).`
     : undefined
 }
 

@@ -38,6 +38,7 @@ export const trackClient = (client: McpClient, activity: Activity, clock: Clock.
     listTools: tracked(client.listTools),
     list: (kind) => tracked(client.list(kind)),
     callTool: (name, args, options) => tracked(client.callTool(name, args, options)),
-    request: (method, params) => tracked(client.request(method, params))
+    request: (method, params) => tracked(client.request(method, params)),
+    setLogLevel: (level) => tracked(client.setLogLevel(level))
   }
 }
