@@ -19,7 +19,7 @@ import type { HttpAuthorization } from "./HttpAuthorization.ts"
 import { makeGuardedFetch } from "./internal/guardedFetch.ts"
 import { runFlow, type Waiting } from "./internal/oauthFlow.ts"
 import { type Login, makeRecords } from "./internal/oauthRecords.ts"
-import { makeServerLogin, type Need, type ServerLogin } from "./internal/oauthServer.ts"
+import { type Need, ServerLogin } from "./internal/oauthServer.ts"
 import { revoke } from "./internal/oauthTokens.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 import * as TokenStore from "./TokenStore.ts"
@@ -145,7 +145,7 @@ const make = Effect.fnUntraced(
       const known = servers.get(bundleId)
       if (known !== undefined && isSame(known, url, oauth)) return known.http
       const fetch = makeGuardedFetch(url)
-      const server = makeServerLogin({ bundleId, url, settings: oauth, fetch, records, scope, changed })
+      const server = new ServerLogin({ bundleId, url, settings: oauth, fetch, records, scope, changed })
       servers.set(bundleId, server)
       return server.http
     }
@@ -178,7 +178,7 @@ const make = Effect.fnUntraced(
         const server = yield* serverOf(bundleId)
         yield* flows.cancel(bundleId)
         const gone = yield* Effect.mapError(
-          server.forget,
+          server.forget(),
           ({ message }) => new AuthorizationError({ reason: "Store", detail: message })
         )
         if (gone === undefined) return
@@ -229,7 +229,7 @@ const makeFlows = Effect.fnUntraced(
     const flow = Effect.fnUntraced(function*(server: ServerLogin, mine: Running) {
       const { fetch, records, settings, url } = server.options
       const { login, need } = yield* server.current
-      const challenge = server.challenge()
+      const challenge = server.challenge
       const scopes = need?.why === "permissions" ? need.scopes : need === undefined ? login?.scopes ?? [] : need.scopes
       return yield* runFlow(
         { wanted: { url, settings, challenge, scopes }, fetch, records },

@@ -90,6 +90,7 @@ describe("Authorization", () => {
         const two = yield* logIn(world)
         assert.notStrictEqual(two.url, one.url)
         yield* authorization.logout("mcp")
+        assert.deepStrictEqual([auth.to("/revoke").length, auth.liveRefreshTokens], [1, []])
         yield* logIn(world)
         assert.strictEqual(auth.to("/register").length, 1)
       }))
@@ -464,8 +465,21 @@ describe("Authorization", () => {
         }
         assert.deepStrictEqual(yield* Fiber.join(both), [200, 200])
         assert.strictEqual(refreshes(world).length, 2)
+        // one finds out from the other that there is a login, and then that there is a better one
         yield* first.authorization.logout("mcp")
-        assert.deepStrictEqual(auth.liveRefreshTokens, [])
+        const waiting = yield* open
+        assert.strictEqual((yield* failure(waiting.ask)).reason._tag, "AuthRequired")
+        yield* logIn(first)
+        assert.strictEqual(yield* waiting.ask, 200)
+        auth.behaviour = { refuseRefresh: "invalid_grant" }
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual((yield* failure(waiting.ask)).reason._tag, "AuthFailed")
+        auth.behaviour = {}
+        yield* logIn(first)
+        assert.strictEqual(yield* waiting.ask, 200)
+        assert.strictEqual((yield* waiting.authorization.status("mcp")).state, "authorized")
+
+        yield* first.authorization.logout("mcp")
         assert.strictEqual((yield* failure((yield* open).ask)).reason._tag, "AuthRequired")
       }))
   })
@@ -479,6 +493,13 @@ describe("Authorization", () => {
       assert.strictEqual((yield* failure(ask)).reason._tag, "AuthFailed")
       const { need, state } = yield* authorization.status("mcp")
       assert.deepStrictEqual([state, need], ["authorized", { why: "permissions", scopes: ["admin", "read"] }])
+      // a renewal changes nothing about it
+      yield* TestClock.adjust("3550 seconds")
+      mcp.protect(auth)
+      assert.strictEqual(yield* ask, 200)
+      assert.strictEqual(refreshes(world).length, 1)
+      mcp.protect(auth, ["admin"])
+      assert.strictEqual((yield* authorization.pending)[0]?.need?.why, "permissions")
       // granted without them: it is not asked again
       auth.behaviour = { grant: "read" }
       const flow = yield* authorization.login("mcp")

@@ -47,20 +47,6 @@ export interface ServerOptions {
   readonly changed: Effect.Effect<void>
 }
 
-/** The login of one server. */
-export interface ServerLogin {
-  readonly options: ServerOptions
-  readonly http: HttpAuthorization
-  /** The login there is, and what a person is needed for. */
-  readonly current: Effect.Effect<{ readonly login: Login | undefined; readonly need: Need | undefined }>
-  /** What the server said when it refused last. */
-  readonly challenge: () => BearerChallenge | undefined
-  /** Takes a new login. */
-  readonly accept: (login: Login) => Effect.Effect<void, TokenStoreError>
-  /** Forgets the login. */
-  readonly forget: Effect.Effect<Login | undefined, TokenStoreError>
-}
-
 /** So long before its end a token is renewed, but never before half of its life. */
 const AHEAD_MILLIS = 60_000
 /** A request waits for a renewal no longer than this when it could do without. */
@@ -71,105 +57,142 @@ const TROUBLE_MILLIS = 15_000
 const FRESH_MILLIS = 10_000
 const MOST_STEP_UPS = 20
 
-/** The login of a server, as the store has it. */
-export const makeServerLogin = (options: ServerOptions): ServerLogin => {
-  const { bundleId, changed, fetch, records, scope, settings, url } = options
-  const loading = Semaphore.makeUnsafe(1)
-  let isLoaded = false
-  let login: Login | undefined
-  let need: Need | undefined
+/** The login of one server. */
+export class ServerLogin {
+  readonly options: ServerOptions
+  readonly http: HttpAuthorization
+  /** The login there is, and what a person is needed for. */
+  readonly current: Effect.Effect<{ readonly login: Login | undefined; readonly need: Need | undefined }>
+  readonly #loading = Semaphore.makeUnsafe(1)
+  readonly #steppedUp = new Set<string>()
+  #isLoaded = false
+  #login: Login | undefined = undefined
+  #need: Need | undefined = undefined
   /** Whether the login is known to be worth nothing, so that it is not even tried. */
-  let isDead = false
-  let challenge: BearerChallenge | undefined
-  let renewing: Deferred.Deferred<Login, McpError> | undefined
-  let trouble: { readonly until: number; readonly error: McpError } | undefined
-  const steppedUp = new Set<string>()
+  #isDead = false
+  #challenge: BearerChallenge | undefined = undefined
+  #renewing: Deferred.Deferred<Login, McpError> | undefined = undefined
+  #trouble: { readonly until: number; readonly error: McpError } | undefined = undefined
 
-  const fits = (stored: Login | undefined): stored is Login =>
-    stored?.server === url.href && (settings.clientId === undefined || settings.clientId === stored.client.id)
-  const stored = Effect.catch(
-    records.login(url.href),
-    ({ message }) => Effect.as(Effect.logWarning(message), undefined)
-  )
-  const loadOnce = loading.withPermits(1)(Effect.suspend(() =>
-    isLoaded ? Effect.void : Effect.map(stored, (found) => {
-      isLoaded = true
-      login ??= fits(found) ? found : undefined
+  constructor(options: ServerOptions) {
+    this.options = options
+    this.http = {
+      header: Effect.andThen(this.#load, Effect.suspend(() => this.#header())),
+      refused: (refusal) => Effect.andThen(this.#load, Effect.suspend(() => this.#refused(refusal)))
+    }
+    this.current = Effect.map(this.#load, () => ({ login: this.#login, need: this.#need }))
+  }
+
+  /** What the server said when it refused last. */
+  get challenge(): BearerChallenge | undefined {
+    return this.#challenge
+  }
+
+  /** Takes a new login. */
+  accept(next: Login): Effect.Effect<void, TokenStoreError> {
+    return Effect.suspend(() => {
+      this.#isLoaded = true
+      this.#need = undefined
+      return Effect.andThen(this.#adopt(next), this.options.records.saveLogin(next))
     })
-  ))
-  const load = Effect.suspend(() => isLoaded ? Effect.void : loadOnce)
-  const needs = (next: Need): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (need?.why === next.why && need.scopes.join(" ") === next.scopes.join(" ")) return Effect.void
-      need = next
+  }
+
+  /** Forgets the login. */
+  forget(): Effect.Effect<Login | undefined, TokenStoreError> {
+    const { changed, records } = this.options
+    const forgotten = Effect.suspend(() => {
+      const gone = this.#login
+      this.#login = undefined
+      this.#isDead = false
+      this.#need = undefined
+      this.#challenge = undefined
+      this.#trouble = undefined
+      this.#steppedUp.clear()
+      const removed = gone === undefined ? Effect.void : records.removeLogin(gone)
+      return Effect.as(Effect.ensuring(removed, changed), gone)
+    })
+    return Effect.andThen(this.#load, forgotten)
+  }
+
+  // ---------------------------------------------------------------------------
+  // The login there is
+  // ---------------------------------------------------------------------------
+
+  /** What the store has for this server now. */
+  get #stored(): Effect.Effect<Login | undefined> {
+    const { records, settings: { clientId }, url } = this.options
+    return records.login(url.href).pipe(
+      Effect.map((found) =>
+        found?.server === url.href && (clientId === undefined || clientId === found.client.id) ? found : undefined
+      ),
+      Effect.catch(({ message }) => Effect.as(Effect.logWarning(message), undefined))
+    )
+  }
+
+  get #load(): Effect.Effect<void> {
+    const once = Effect.suspend(() =>
+      this.#isLoaded ? Effect.void : Effect.map(this.#stored, (found) => {
+        this.#isLoaded = true
+        this.#login ??= found
+      })
+    )
+    return Effect.suspend(() => this.#isLoaded ? Effect.void : this.#loading.withPermit(once))
+  }
+
+  #adopt(next: Login): Effect.Effect<Login> {
+    return Effect.suspend(() => {
+      this.#login = next
+      this.#isDead = false
+      this.#trouble = undefined
+      // new tokens permit no more than the old ones
+      if (this.#need?.why !== "permissions") this.#need = undefined
+      return Effect.as(this.options.changed, next)
+    })
+  }
+
+  /** Another program with the same store may have renewed the login, or logged in; then ours is worth nothing any more. */
+  #newerThan(used: Login | undefined): Effect.Effect<Login | undefined> {
+    return Effect.map(this.#stored, (found) => {
+      if (found === undefined || used === undefined) return found
+      return found.obtainedAt >= used.obtainedAt && !isSameToken(found, used) ? found : undefined
+    })
+  }
+
+  #needs(next: Need): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { bundleId, changed } = this.options
+      if (this.#need?.why === next.why && this.#need.scopes.join(" ") === next.scopes.join(" ")) return Effect.void
+      this.#need = next
       return Effect.andThen(changed, Effect.logInfo(`The MCP server "${bundleId}" needs somebody to log in`))
     })
-  const adopt = (next: Login): Effect.Effect<Login> =>
-    Effect.suspend(() => {
-      login = next
-      isDead = false
-      trouble = undefined
-      return Effect.as(changed, next)
-    })
+  }
 
-  /** Another program with the same store may have renewed the login; then ours is worth nothing any more. */
-  const renewedElsewhere = (used: Login) =>
-    Effect.map(
-      stored,
-      (found) => fits(found) && found.obtainedAt >= used.obtainedAt && !isSameToken(found, used) ? found : undefined
-    )
-  const lose = (used: Login): Effect.Effect<never, McpError> =>
-    Effect.suspend(() => {
-      if (login !== used) return Effect.void
-      isDead = true
-      return needs({ why: "lost", scopes: [] })
-    }).pipe(Effect.andThen(Effect.fail(lost(bundleId))))
-  const failRenewal = Effect.fnUntraced(function*(
-    used: Login,
-    failure: OAuthFailure
-  ): Effect.fn.Return<Login, McpError> {
-    if (failure.kind === "refused") {
-      const other = yield* renewedElsewhere(used)
-      return other === undefined ? yield* lose(used) : yield* adopt(other)
-    }
-    const detail = `cannot be used: its authorization could not be renewed, because ${failure.detail}. Try again later.`
-    const error = new McpError({ reason: new Handshake({ detail, stderrTail: [] }) })
-    trouble = { until: (yield* Clock.currentTimeMillis) + TROUBLE_MILLIS, error }
-    yield* Effect.logWarning(`The login of the MCP server "${bundleId}" could not be renewed: ${failure.detail}`)
-    return yield* Effect.fail(error)
-  })
-  const renewal = Effect.fnUntraced(function*(mine: Login): Effect.fn.Return<Login, McpError> {
-    const other = yield* renewedElsewhere(mine)
-    const used = other ?? mine
-    if (other !== undefined) {
-      yield* adopt(other)
-      if (renewsAt(other) > (yield* Clock.currentTimeMillis)) return other
-    }
-    return yield* Effect.matchEffect(refresh(used, fetch), {
-      onFailure: (failure) => failRenewal(used, failure),
-      onSuccess: (next) =>
-        // somebody may have logged in or out meanwhile
-        login === used
-          ? Effect.andThen(keep(next), adopt(next))
-          : login === undefined
-          ? Effect.fail(new McpError({ reason: new AuthRequired({ detail: again(bundleId) }) }))
-          : Effect.succeed(login)
+  #lose(used: Login): Effect.Effect<never, McpError> {
+    const marked = Effect.suspend(() => {
+      if (this.#login !== used) return Effect.void
+      this.#isDead = true
+      return this.#needs({ why: "lost", scopes: [] })
     })
-  })
-  const keep = (next: Login) =>
-    Effect.catch(records.saveLogin(next), ({ message }) => Effect.logWarning(`${message}. The login is not kept.`))
+    return Effect.andThen(marked, Effect.fail(lost(this.options.bundleId)))
+  }
+
+  // ---------------------------------------------------------------------------
+  // Renewing
+  // ---------------------------------------------------------------------------
+
   /** One renewal for all who ask; it ends by itself, whoever gives up. */
-  const renew = (used: Login): Effect.Effect<Login, McpError> =>
-    Effect.uninterruptibleMask((restore) =>
+  #renew(used: Login): Effect.Effect<Login, McpError> {
+    const { records, scope, url } = this.options
+    return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
-        if (renewing !== undefined) return restore(Deferred.await(renewing))
-        if (login !== undefined && login !== used) return Effect.succeed(login)
+        if (this.#renewing !== undefined) return restore(Deferred.await(this.#renewing))
+        if (this.#login !== undefined && this.#login !== used) return Effect.succeed(this.#login)
         const mine = Deferred.makeUnsafe<Login, McpError>()
-        renewing = mine
-        return Effect.exit(records.renewing(url.href, renewal(used))).pipe(
+        this.#renewing = mine
+        return Effect.exit(records.renewing(url.href, this.#renewal(used))).pipe(
           Effect.tap((exit) =>
             Effect.sync(() => {
-              renewing = undefined
+              this.#renewing = undefined
               Deferred.doneUnsafe(mine, exit)
             })
           ),
@@ -179,106 +202,148 @@ export const makeServerLogin = (options: ServerOptions): ServerLogin => {
         )
       })
     )
+  }
 
-  const header: HttpAuthorization["header"] = Effect.gen(function*() {
-    yield* load
-    if (login === undefined) return undefined
-    if (isDead) return yield* Effect.fail(lost(bundleId))
-    const now = yield* Clock.currentTimeMillis
-    if (now < renewsAt(login) || login.refreshToken === undefined) return bearerOf(login)
-    const isOver = now >= (login.expiresAt ?? Infinity)
-    if (trouble !== undefined && now < trouble.until) {
-      return isOver
-        ? yield* Effect.fail(trouble.error)
-        : bearerOf(login)
-    }
-    const renewed = renew(login)
-    const usable = login
-    if (isOver) return bearerOf(yield* renewed)
-    // what is still good is used when it cannot be renewed right now, or not at once
-    return yield* renewed.pipe(
-      Effect.catch((error) => isRefusal(error) ? Effect.fail(error) : Effect.succeed(usable)),
-      Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => Effect.succeed(usable) }),
-      Effect.map(bearerOf)
-    )
-  })
-
-  const unauthorized = Effect.fnUntraced(function*({ sent, wwwAuthenticate }: Challenge) {
-    if (login === undefined) {
-      yield* needs({ why: "login", scopes: [] })
-      const detail = again(bundleId)
-      return yield* Effect.fail(new McpError({ reason: new AuthRequired({ detail, ...challengeOf(wwwAuthenticate) }) }))
-    }
-    const used = login
-    if (sent === undefined || Redacted.value(sent) !== Redacted.value(bearerOf(used))) return
-    if (isDead) return yield* Effect.fail(lost(bundleId))
-    const now = yield* Clock.currentTimeMillis
-    if (used.refreshToken === undefined) return yield* lose(used)
-    if (now - used.obtainedAt < FRESH_MILLIS) {
-      yield* needs({ why: "lost", scopes: [] })
-      const detail = `it does not take the login it has just been given. ${again(bundleId)}`
-      return yield* Effect.fail(new McpError({ reason: new AuthFailed({ detail, ...challengeOf(wwwAuthenticate) }) }))
-    }
-    if (trouble !== undefined && now < trouble.until) return yield* Effect.fail(trouble.error)
-    yield* renew(used)
-  })
-
-  const forbidden = Effect.fnUntraced(function*({ sent, wwwAuthenticate }: Challenge) {
-    if (login !== undefined && sent !== undefined && Redacted.value(sent) !== Redacted.value(bearerOf(login))) return
-    const { error, scopes } = parseChallenge(wwwAuthenticate)
-    const isScope = error === "insufficient_scope"
-    if (isScope) {
-      const union = [...new Set([...login?.scopes ?? [], ...scopes])].sort()
-      const key = union.join(" ")
-      // a set of scopes is asked for once: a server that wants it again after it was granted is not to be satisfied
-      if (!steppedUp.has(key) && steppedUp.size < MOST_STEP_UPS) {
-        steppedUp.add(key)
-        yield* needs({ why: login === undefined ? "login" : "permissions", scopes: union })
+  readonly #renewal = Effect.fnUntraced(
+    function*(this: ServerLogin, mine: Login): Effect.fn.Return<Login, McpError> {
+      const { bundleId, fetch } = this.options
+      const other = yield* this.#newerThan(mine)
+      const used = other ?? mine
+      if (other !== undefined) {
+        yield* this.#adopt(other)
+        if (renewsAt(other) > (yield* Clock.currentTimeMillis)) return other
       }
-    }
-    const detail = isScope
-      ? `the login does not permit this. Log in again with more permissions, for example with "login ${bundleId}".`
-      : "it permits this to nobody, or not to the account that is logged in. Check its permissions."
-    return yield* Effect.fail(new McpError({ reason: new AuthFailed({ detail, ...challengeOf(wwwAuthenticate) }) }))
-  })
-
-  return {
-    options,
-    http: {
-      header,
-      refused: (refusal) =>
-        Effect.andThen(
-          load,
-          Effect.suspend(() => {
-            challenge = parseChallenge(refusal.wwwAuthenticate)
-            return refusal.status === 403 ? forbidden(refusal) : unauthorized(refusal)
-          })
-        )
-    },
-    current: Effect.map(load, () => ({ login, need })),
-    challenge: () => challenge,
-    accept: (next) =>
-      Effect.suspend(() => {
-        isLoaded = true
-        need = undefined
-        return Effect.andThen(adopt(next), records.saveLogin(next))
-      }),
-    forget: Effect.andThen(
-      load,
-      Effect.suspend(() => {
-        const gone = login
-        login = undefined
-        isDead = false
-        need = undefined
-        challenge = undefined
-        trouble = undefined
-        steppedUp.clear()
-        return gone === undefined
-          ? Effect.undefined
-          : Effect.as(Effect.andThen(records.removeLogin(gone), changed), gone)
+      return yield* Effect.matchEffect(refresh(used, fetch), {
+        onFailure: (failure) => this.#failRenewal(used, failure),
+        onSuccess: (next) =>
+          // somebody may have logged in or out meanwhile
+          this.#login === used
+            ? Effect.andThen(this.#keep(next), this.#adopt(next))
+            : this.#login === undefined
+            ? Effect.fail(new McpError({ reason: new AuthRequired({ detail: again(bundleId) }) }))
+            : Effect.succeed(this.#login)
       })
+    }
+  ).bind(this)
+
+  readonly #failRenewal = Effect.fnUntraced(
+    function*(this: ServerLogin, used: Login, failure: OAuthFailure): Effect.fn.Return<Login, McpError> {
+      if (failure.kind === "refused") {
+        const other = yield* this.#newerThan(used)
+        return other === undefined ? yield* this.#lose(used) : yield* this.#adopt(other)
+      }
+      const detail =
+        `cannot be used: its authorization could not be renewed, because ${failure.detail}. Try again later.`
+      const error = new McpError({ reason: new Handshake({ detail, stderrTail: [] }) })
+      this.#trouble = { until: (yield* Clock.currentTimeMillis) + TROUBLE_MILLIS, error }
+      yield* Effect.logWarning(
+        `The login of the MCP server "${this.options.bundleId}" could not be renewed: ${failure.detail}`
+      )
+      return yield* Effect.fail(error)
+    }
+  ).bind(this)
+
+  #keep(next: Login): Effect.Effect<void> {
+    const { records } = this.options
+    return Effect.catch(
+      records.saveLogin(next),
+      ({ message }) => Effect.logWarning(`${message}. The login is not kept.`)
     )
   }
+
+  // ---------------------------------------------------------------------------
+  // Requests and refusals
+  // ---------------------------------------------------------------------------
+
+  readonly #header = Effect.fnUntraced(
+    function*(this: ServerLogin): Effect.fn.Return<Redacted.Redacted | undefined, McpError> {
+      if (this.#isDead) {
+        const newer = yield* this.#newerThan(this.#login)
+        if (newer === undefined) return yield* Effect.fail(lost(this.options.bundleId))
+        yield* this.#adopt(newer)
+      }
+      const login = this.#login
+      if (login === undefined) return undefined
+      const now = yield* Clock.currentTimeMillis
+      if (now < renewsAt(login) || login.refreshToken === undefined) return bearerOf(login)
+      const isOver = now >= (login.expiresAt ?? Infinity)
+      if (this.#trouble !== undefined && now < this.#trouble.until) {
+        return isOver ? yield* Effect.fail(this.#trouble.error) : bearerOf(login)
+      }
+      const renewed = this.#renew(login)
+      if (isOver) return bearerOf(yield* renewed)
+      // what is still good is used when it cannot be renewed right now, or not at once
+      return yield* renewed.pipe(
+        Effect.catch((error) => isRefusal(error) ? Effect.fail(error) : Effect.succeed(login)),
+        Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => Effect.succeed(login) }),
+        Effect.map(bearerOf)
+      )
+    }
+  ).bind(this)
+
+  #refused(refusal: Challenge): Effect.Effect<void, McpError> {
+    const challenge = parseChallenge(refusal.wwwAuthenticate)
+    // not every refusal repeats where the metadata is
+    this.#challenge = {
+      ...challenge,
+      resourceMetadata: challenge.resourceMetadata ?? this.#challenge?.resourceMetadata
+    }
+    const { sent } = refusal
+    const isOld = this.#login !== undefined && sent !== undefined &&
+      Redacted.value(sent) !== Redacted.value(bearerOf(this.#login))
+    if (isOld) return Effect.void
+    return refusal.status === 403 ? this.#forbidden(refusal, challenge) : this.#unauthorized(refusal)
+  }
+
+  readonly #unauthorized = Effect.fnUntraced(
+    function*(this: ServerLogin, { sent, wwwAuthenticate }: Challenge): Effect.fn.Return<void, McpError> {
+      const { bundleId } = this.options
+      const used = this.#login
+      if (used === undefined) {
+        const other = yield* this.#newerThan(undefined)
+        if (other !== undefined) return yield* Effect.asVoid(this.#adopt(other))
+        yield* this.#needs({ why: "login", scopes: [] })
+        const reason = new AuthRequired({ detail: again(bundleId), ...challengeOf(wwwAuthenticate) })
+        return yield* Effect.fail(new McpError({ reason }))
+      }
+      if (sent === undefined) return
+      if (this.#isDead) return yield* Effect.fail(lost(bundleId))
+      if (used.refreshToken === undefined) return yield* this.#lose(used)
+      const now = yield* Clock.currentTimeMillis
+      if (now - used.obtainedAt < FRESH_MILLIS) {
+        yield* this.#needs({ why: "lost", scopes: [] })
+        const detail = `it does not take the login it has just been given. ${again(bundleId)}`
+        const reason = new AuthFailed({ detail, ...challengeOf(wwwAuthenticate) })
+        return yield* Effect.fail(new McpError({ reason }))
+      }
+      if (this.#trouble !== undefined && now < this.#trouble.until) return yield* Effect.fail(this.#trouble.error)
+      yield* this.#renew(used)
+    }
+  ).bind(this)
+
+  readonly #forbidden = Effect.fnUntraced(
+    function*(
+      this: ServerLogin,
+      { wwwAuthenticate }: Challenge,
+      { error, scopes }: BearerChallenge
+    ): Effect.fn.Return<never, McpError> {
+      const isScope = error === "insufficient_scope"
+      const login = this.#login
+      if (isScope) {
+        const union = [...new Set([...login?.scopes ?? [], ...scopes])].sort()
+        const key = union.join(" ")
+        // a set of scopes is asked for once: a server that wants it again after it was granted is not to be satisfied
+        if (!this.#steppedUp.has(key) && this.#steppedUp.size < MOST_STEP_UPS) {
+          this.#steppedUp.add(key)
+          yield* this.#needs({ why: login === undefined ? "login" : "permissions", scopes: union })
+        }
+      }
+      const detail = isScope
+        ? `the login does not permit this. Log in again with more permissions, for example with "login ${this.options.bundleId}".`
+        : "it permits this to nobody, or not to the account that is logged in. Check its permissions."
+      return yield* Effect.fail(new McpError({ reason: new AuthFailed({ detail, ...challengeOf(wwwAuthenticate) }) }))
+    }
+  ).bind(this)
 }
 
 // -----------------------------------------------------------------------------
