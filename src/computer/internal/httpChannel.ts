@@ -102,9 +102,10 @@ export class HttpChannel {
       discard(response)
       if (authorization === undefined || renewed) {
         const isLogin = sent !== undefined || "authorization" in this.options.headers
+        const challenge = wwwAuthenticate === undefined ? undefined : this.options.clean(wwwAuthenticate)
         throw new TransportFailure(
           authorizationReason(
-            { status, wwwAuthenticate },
+            { status, wwwAuthenticate: challenge },
             renewed ? "a renewed login" : isLogin ? "a login" : "nothing"
           )
         )

@@ -23,6 +23,8 @@ export interface WireOptions extends McpClient.ConnectOptions {
 
 /** A server that can be connected to. */
 export interface Served {
+  /** Where it is; empty where there is no such place. */
+  readonly url: string
   readonly connect: (options?: WireOptions) => Effect.Effect<McpClient.McpClient, McpError, Scope.Scope>
   /** Waits until what the server says of its own accord is heard. */
   readonly listening: Effect.Effect<void>
@@ -61,6 +63,7 @@ const stdio: Wire = {
   oversize: "TooLarge",
   reportsProgress: true,
   serve: Effect.succeed({
+    url: "",
     connect: ({ maxBytes, ...options } = {}) =>
       McpClient.connectStdio({
         ...options,
@@ -80,6 +83,7 @@ const memory: Wire = {
   oversize: undefined,
   reportsProgress: true,
   serve: Effect.sync(() => ({
+    url: "",
     connect: (options) =>
       Effect.suspend(() => {
         const server = makeContractServer({
@@ -95,12 +99,19 @@ const memory: Wire = {
 }
 
 /** A transport as a user would write it: strings through two callbacks. */
-class PipeTransport implements McpTransport {
+export class PipeTransport implements McpTransport {
   onmessage: ((message: McpMessage) => void) | undefined
   onclose: (() => void) | undefined
   onerror: ((error: Error) => void) | undefined
   peer: PipeTransport | undefined
   closed = false
+
+  static pair(): readonly [PipeTransport, PipeTransport] {
+    const [mine, its] = [new PipeTransport(), new PipeTransport()]
+    mine.peer = its
+    its.peer = mine
+    return [mine, its]
+  }
 
   async start(): Promise<void> {}
   async send(message: McpMessage): Promise<void> {
@@ -124,11 +135,10 @@ const custom: Wire = {
   serve: Effect.sync(() => {
     const ends = new Set<PipeTransport>()
     return {
+      url: "",
       connect: (options) =>
         Effect.suspend(() => {
-          const [mine, its] = [new PipeTransport(), new PipeTransport()]
-          mine.peer = its
-          its.peer = mine
+          const [mine, its] = PipeTransport.pair()
           ends.add(mine)
           const server = makeContractServer({
             crash: () => its.close(),
@@ -258,9 +268,10 @@ const streamableHttp = (name: string, enableJsonResponse: boolean): Wire => ({
       http.crash()
       return new Promise(() => {})
     }
+    const url = `${http.url}/mcp`
     return {
-      connect: ({ maxBytes, ...options } = {}) =>
-        McpClient.connectHttp({ ...options, url: `${http.url}/mcp`, maxMessageBytes: maxBytes }),
+      url,
+      connect: ({ maxBytes, ...options } = {}) => McpClient.connectHttp({ ...options, url, maxMessageBytes: maxBytes }),
       listening: gate.listening,
       restart: http.restart,
       refuse: gate.refuse,
@@ -297,9 +308,10 @@ const sse: Wire = {
       http.crash()
       return new Promise(() => {})
     }
+    const url = `${http.url}/sse`
     return {
-      connect: ({ maxBytes, ...options } = {}) =>
-        McpClient.connectSse({ ...options, url: `${http.url}/sse`, maxMessageBytes: maxBytes }),
+      url,
+      connect: ({ maxBytes, ...options } = {}) => McpClient.connectSse({ ...options, url, maxMessageBytes: maxBytes }),
       listening: Effect.void,
       restart: http.restart,
       refuse: gate.refuse,
@@ -334,13 +346,11 @@ const webSocket: Wire = {
         }).connect(transport as never)
       })
     })
+    const url = `${http.url.replace("http:", "ws:")}/mcp`
     return {
+      url,
       connect: ({ maxBytes, ...options } = {}) =>
-        McpClient.connectWebSocket({
-          ...options,
-          url: `${http.url.replace("http:", "ws:")}/mcp`,
-          maxMessageBytes: maxBytes
-        }),
+        McpClient.connectWebSocket({ ...options, url, maxMessageBytes: maxBytes }),
       listening: Effect.void,
       restart: http.restart,
       open: () => sockets.size
