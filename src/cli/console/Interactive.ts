@@ -42,14 +42,17 @@ export const printAbove = (terminal: terminals.Terminal) => <A, E, R>(self: Effe
   const error = (...words: ReadonlyArray<unknown>) =>
     process.stderr.isTTY ? print(...words) : void process.stderr.write(`${words.map(String).join(" ")}\n`)
   return Console.consoleWith((outer) =>
-    Effect.provideService(self, Console.Console, {
-      ...outer,
-      log: print,
-      info: print,
-      debug: print,
-      warn: error,
-      error
-    })
+    Effect.provideService(
+      self,
+      Console.Console,
+      Object.assign(Object.create(outer) as Console.Console, {
+        log: print,
+        info: print,
+        debug: print,
+        warn: error,
+        error
+      })
+    )
   )
 }
 

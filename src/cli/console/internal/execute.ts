@@ -36,10 +36,7 @@ export const run = (
 ): Effect.Effect<View, SmcpError | Failure, Services> =>
   isOfScreen(command)
     ? Effect.fail(usage(`"${command.name}" is for the prompt of "smcp computer"`))
-    : Effect.suspend(() => {
-      const handler = handlers[command.name as Exclude<typeof command.name, "clear" | "quit">]
-      return handler === undefined ? Effect.fail(usage(`"${command.name}" cannot be used yet`)) : handler(args)
-    })
+    : Effect.suspend(() => handlers[command.name as Exclude<typeof command.name, "clear" | "quit">](args))
 
 /** Where stdout is shown. */
 export const stdoutPage = (): Page => ({

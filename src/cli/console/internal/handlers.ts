@@ -14,7 +14,7 @@ import * as servers from "./serverCommands.ts"
 import * as tools from "./toolCommands.ts"
 
 /** By name. Emptying the screen and ending are for whoever has the screen. */
-export const handlers: Readonly<Partial<Record<Exclude<CommandName, "clear" | "quit">, Run>>> = {
+export const handlers: Readonly<Record<Exclude<CommandName, "clear" | "quit">, Run>> = {
   "server list": servers.list,
   "server info": servers.info,
   "server add": servers.add,

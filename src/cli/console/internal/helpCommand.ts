@@ -34,9 +34,12 @@ const helpView = (shown: ReadonlyArray<CommandSpec>): View => ({
   text: (page) => helpText(shown, page)
 })
 
+const MOST_FOR_USAGE = 40
+
 /** The commands by group, each with its arguments. */
 export const helpText = (shown: ReadonlyArray<CommandSpec>, page: Page): string => {
-  const width = Math.min(40, Math.max(...shown.map((command) => usageOf(command).length)))
+  const widest = Math.max(...shown.map((command) => usageOf(command).length))
+  const width = Math.min(MOST_FOR_USAGE, Math.floor(page.width * 0.45), widest)
   const sections = Object.entries(groups).flatMap(([group, title]) => {
     const lines = shown.filter((command) => command.group === group).map((command) => entry(command, width, page))
     return lines.length === 0 ? [] : [[bold(title, page), ...lines].join("\n")]
@@ -45,13 +48,14 @@ export const helpText = (shown: ReadonlyArray<CommandSpec>, page: Page): string 
 }
 
 const INDENT = "  "
+const NARROWEST = 20
 
 const entry = (command: CommandSpec, width: number, page: Page): string => {
   const usage = usageOf(command)
   const also = command.aliases === undefined ? "" : ` (also ${command.aliases.join(", ")})`
   const switches = Object.entries(command.switches ?? {}).map(([name, what]) => `. --${name}: ${what}`)
   const column = INDENT.length + width + INDENT.length
-  const text = wrap(`${command.help}${switches.join("")}${also}`, Math.max(20, page.width - column))
+  const text = wrap(`${command.help}${switches.join("")}${also}`, Math.max(NARROWEST, page.width - column))
   const first = usage.length > width ? [INDENT + usage, " ".repeat(column)] : [INDENT + usage.padEnd(width) + INDENT]
   return first.join("\n") + text.join(`\n${" ".repeat(column)}`)
 }
