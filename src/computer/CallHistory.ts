@@ -2,10 +2,13 @@
  * The history of tool calls: the newest ones, in memory, with what is secret in their arguments hidden.
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
-import type * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { CallRecord } from "./CallRecord.ts"
 import { redactArguments, textRedactor } from "./internal/argumentRedaction.ts"
 
@@ -21,15 +24,59 @@ export class CallHistory extends Context.Service<CallHistory, {
 
 /** Keeps so many calls. Default: 10. */
 export const layer = (options: { readonly size?: number | undefined } = {}): Layer.Layer<CallHistory> =>
-  Layer.effect(
-    CallHistory,
-    Effect.map(SubscriptionRef.make<ReadonlyArray<CallRecord>>([]), (records) => ({
-      add: (record) =>
-        SubscriptionRef.update(records, (all) => [withoutSecrets(record), ...all].slice(0, options.size ?? 10)),
-      recent: SubscriptionRef.get(records),
-      changes: SubscriptionRef.changes(records)
-    }))
-  )
+  Layer.effect(CallHistory, Effect.suspend(() => make(options.size ?? 10)))
+
+/** What is not looked at is made fit to be kept after this long. */
+const RAW_FOR: Duration.Input = "1 second"
+
+/**
+ * Where calls come by the thousand most are gone before anybody looks. So a call is kept as it is at first; what is secret
+ * in it is hidden, and the rest shortened, when it is looked at, and soon when it is not.
+ */
+const make = Effect.fnUntraced(function*(size: number): Effect.fn.Return<CallHistory["Service"], never, Scope.Scope> {
+  const cleaning = yield* FiberHandle.make<void>()
+  const fork = yield* FiberHandle.runtime(cleaning)()
+  const changed = yield* PubSub.sliding<void>({ capacity: 1, replay: 1 })
+  PubSub.publishUnsafe(changed, undefined)
+  /** The newest last; those from `raw` on are not cleaned yet. */
+  const kept: Array<CallRecord> = []
+  let raw = 0
+  let isCleaning = false
+
+  const clean = (): void => {
+    for (; raw < kept.length; raw++) kept[raw] = withoutSecrets(kept[raw]!)
+  }
+  const recent = (): ReadonlyArray<CallRecord> => {
+    clean()
+    return [...kept].reverse()
+  }
+  const cleanSoon = (): void => {
+    if (isCleaning) return
+    isCleaning = true
+    fork(Effect.andThen(
+      Effect.sleep(RAW_FOR),
+      Effect.sync(() => {
+        isCleaning = false
+        clean()
+      })
+    ))
+  }
+
+  return CallHistory.of({
+    add: (record) =>
+      Effect.sync(() => {
+        kept.push(record)
+        if (kept.length > size) {
+          kept.shift()
+          raw = Math.max(0, raw - 1)
+        }
+        cleanSoon()
+        PubSub.publishUnsafe(changed, undefined)
+      }),
+    recent: Effect.sync(recent),
+    changes: Stream.map(Stream.fromPubSub(changed), recent)
+  })
+})
 
 const withoutSecrets = (record: CallRecord): CallRecord => {
   const { args, error, inputSchema } = record

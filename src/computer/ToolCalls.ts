@@ -7,12 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { CallToolResult, ToolCallReq } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
@@ -27,6 +23,7 @@ import { authResult } from "./internal/authResult.ts"
 import { hasLimits, makeCallLimiter } from "./internal/callLimits.ts"
 import { errorText, outcomeOf, toWire } from "./internal/callResult.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
+import { type Ended, makeRunningCalls } from "./internal/runningCalls.ts"
 import type { RateLimited } from "./internal/turnstile.ts"
 import type { Progress } from "./McpClient.ts"
 import type { McpError } from "./McpError.ts"
@@ -89,73 +86,44 @@ type Dependencies =
   | Inputs
 
 /** Tool calls on the servers of the `McpManager`. */
-export const layer: Layer.Layer<ToolCalls, never, Dependencies> = Layer.effect(ToolCalls, Effect.suspend(() => make()))
+export const layer: Layer.Layer<ToolCalls, never, Dependencies> = Layer.effect(ToolCalls, Effect.suspend(() => make))
 
 // -----------------------------------------------------------------------------
 // Internal
 // -----------------------------------------------------------------------------
 
-const make = Effect.fnUntraced(function*(): Effect.fn.Return<ToolCalls["Service"], never, Dependencies | Scope.Scope> {
+const make = Effect.gen(function*() {
   const registry = yield* ToolRegistry
   const desktop = yield* Desktop
-  const history = yield* CallHistory
-  const audit = yield* AuditLog
-  const inputs = yield* Inputs
-  const fibers = yield* FiberMap.make<string, CallToolResult, never>()
-  const running = yield* SubscriptionRef.make<ReadonlyArray<RunningCall>>([])
-  const cancelled = new WeakSet<Fiber.Fiber<CallToolResult>>()
-  const call = yield* makeCall((requestId, progress) =>
-    SubscriptionRef.update(
-      running,
-      (all) => all.map((each) => each.requestId === requestId ? { ...each, progress } : each)
-    )
-  )
+  const runs = yield* makeRunningCalls
+  const record = yield* makeRecorder
+  const call = yield* makeCall(runs.progressed)
 
-  const ended = Effect.fnUntraced(function*(
-    request: ToolCall,
-    exit: Exit.Exit<CallToolResult>,
-    wasCancelled: boolean
-  ): Effect.fn.Return<CallToolResult> {
-    if (Exit.isSuccess(exit)) return exit.value
-    if (wasCancelled) {
-      yield* Effect.annotateLogs(Effect.logInfo(`cancelled ${request.tool_name}`), { req_id: request.req_id })
-      return ToolResult.cancelled
+  const ended = ({ by, exit }: Ended<CallToolResult>, begun: Begun): Effect.Effect<CallToolResult> => {
+    if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
+    const { request } = begun
+    if (by === "cancel") {
+      return Effect.as(
+        Effect.annotateLogs(Effect.logInfo(`cancelled ${request.tool_name}`), { req_id: request.req_id }),
+        ToolResult.cancelled
+      )
     }
-    if (Cause.hasInterruptsOnly(exit.cause)) return ToolResult.executionFailed("the Computer is shutting down")
-    yield* Effect.logError(`The call of ${request.tool_name} died`, exit.cause)
-    return ToolResult.executionFailed("internal error")
-  })
-
-  const recorded = Effect.fnUntraced(function*(begun: Begun, result: CallToolResult) {
-    const { request, route, since, verdict } = begun
-    const outcome = verdict?._tag === "Refused" ? "refused" : outcomeOf(result)
-    const record: CallRecord = {
-      time: since,
-      requestId: request.req_id,
-      agent: request.agent,
-      server: route?.bundleId,
-      tool: route?.tool ?? request.tool_name,
-      exposedName: request.tool_name,
-      args: request.params,
-      inputSchema: route?.definition.inputSchema,
-      outcome,
-      error: outcome === "ok"
-        ? undefined
-        : errorText(result, (text) => route === undefined ? text : inputs.hideSecrets(route.bundleId, text)),
-      decidedBy: verdict?.by,
-      durationMillis: (yield* Clock.currentTimeMillis) - since
+    if (by === "deadline") {
+      if (begun.verdict !== undefined) return Effect.succeed(ToolResult.timedOut(request.timeout))
+      begun.verdict = unanswered({ exposedName: request.tool_name })
+      return Effect.succeed(ToolResult.notConfirmed(begun.verdict.message))
     }
-    yield* history.add(record)
-    yield* audit.write(record)
-  })
+    return Cause.hasInterruptsOnly(exit.cause)
+      ? Effect.succeed(ToolResult.executionFailed("the Computer is shutting down"))
+      : Effect.as(
+        Effect.logError(`The call of ${request.tool_name} died`, exit.cause),
+        ToolResult.executionFailed("internal error")
+      )
+  }
 
-  const runRoute = Effect.fnUntraced(function*(
-    begun: Begun & { readonly route: Route },
-    prepare: Prepare
-  ): Effect.fn.Return<CallToolResult> {
+  const conduct = (begun: Routed, prepare: Prepare): Effect.Effect<CallToolResult> => {
     const { request, route, since } = begun
-    const fiber = yield* FiberMap.run(fibers, request.req_id, call(begun, prepare), { startImmediately: true })
-    const mine: RunningCall = {
+    const running: RunningCall = {
       requestId: request.req_id,
       agent: request.agent,
       server: route.bundleId,
@@ -163,58 +131,71 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<ToolCalls["Service"
       since,
       progress: undefined
     }
-    yield* SubscriptionRef.update(running, (all) => [...all, mine])
-    const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber)).pipe(
+    const used = desktop.used(route.bundleId)
+    // during the call its windows may change as well as at its end
+    return Effect.andThen(
+      used,
       Effect.ensuring(
-        SubscriptionRef.update(running, (all) => all.filter(({ requestId }) => requestId !== request.req_id))
+        Effect.flatMap(runs.run(running, request.timeout * 1000, call(begun, prepare)), (end) => ended(end, begun)),
+        used
       )
     )
-    return yield* ended(request, exit, cancelled.has(fiber))
-  })
-
-  const run: ToolCalls["Service"]["run"] = Effect.fnUntraced(
-    function*(request, prepare = (result) => Effect.succeed(result)) {
-      const begun: Begun = {
-        request,
-        route: yield* registry.resolve(request.tool_name),
-        since: yield* Clock.currentTimeMillis,
-        verdict: undefined
-      }
-      const { route } = begun
-      // looking and registering happen without a suspension in between
-      if (FiberMap.hasUnsafe(fibers, request.req_id)) {
-        return yield* Effect.fail(
-          SmcpError.make(
-            new WireError.BadRequest({ message: `A call with req_id "${request.req_id}" is still running` })
-          )
-        )
-      }
-      const result = route === undefined
-        ? Effect.succeed(ToolResult.unknownTool(request.tool_name))
-        // during the call its windows may change as well as at its end
-        : Effect.andThen(desktop.used(route.bundleId), runRoute(Object.assign(begun, { route }), prepare)).pipe(
-          Effect.ensuring(desktop.used(route.bundleId))
-        )
-      // it does not fail: without a result nobody waits for one any more
-      return yield* Effect.onExit(
-        result,
-        (exit) => recorded(begun, Exit.isSuccess(exit) ? exit.value : ToolResult.cancelled)
-      )
-    }
-  )
+  }
 
   return ToolCalls.of({
-    run,
-    cancel: (requestId) =>
-      Effect.sync(() => {
-        const fiber = FiberMap.getUnsafe(fibers, requestId)
-        if (fiber._tag === "None") return
-        cancelled.add(fiber.value)
-        fiber.value.interruptUnsafe()
-      }),
-    running: SubscriptionRef.get(running),
-    changes: SubscriptionRef.changes(running)
+    run: (request, prepare = Effect.succeed) =>
+      Effect.flatMap(
+        registry.resolve(request.tool_name),
+        (route) =>
+          Effect.flatMap(Clock.currentTimeMillis, (since) => {
+            // looking and registering happen without a suspension in between
+            if (runs.has(request.req_id)) return Effect.fail(stillRunning(request.req_id))
+            const begun: Begun = { request, route, since, verdict: undefined }
+            const result = isRouted(begun)
+              ? conduct(begun, prepare)
+              : Effect.succeed(ToolResult.unknownTool(request.tool_name))
+            // it does not fail: without a result nobody waits for one any more
+            return Effect.onExit(
+              result,
+              (exit) => record(begun, Exit.isSuccess(exit) ? exit.value : ToolResult.cancelled)
+            )
+          })
+      ),
+    cancel: (requestId) => Effect.sync(() => runs.cancel(requestId)),
+    running: Effect.sync(runs.list),
+    changes: runs.changes
   })
+})
+
+const stillRunning = (requestId: string): SmcpError.SmcpError =>
+  SmcpError.make(new WireError.BadRequest({ message: `A call with req_id "${requestId}" is still running` }))
+
+/** Writes down how a call ended, in the history and the audit log. */
+const makeRecorder = Effect.gen(function*() {
+  const history = yield* CallHistory
+  const audit = yield* AuditLog
+  const inputs = yield* Inputs
+  return ({ request, route, since, verdict }: Begun, result: CallToolResult): Effect.Effect<void> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const outcome = verdict?._tag === "Refused" ? "refused" : outcomeOf(result)
+      const record: CallRecord = {
+        time: since,
+        requestId: request.req_id,
+        agent: request.agent,
+        server: route?.bundleId,
+        tool: route?.tool ?? request.tool_name,
+        exposedName: request.tool_name,
+        args: request.params,
+        inputSchema: route?.definition.inputSchema,
+        outcome,
+        error: outcome === "ok"
+          ? undefined
+          : errorText(result, (text) => route === undefined ? text : inputs.hideSecrets(route.bundleId, text)),
+        decidedBy: verdict?.by,
+        durationMillis: now - since
+      }
+      return Effect.andThen(history.add(record), audit.write(record))
+    })
 })
 
 /** A call as far as it has come. */
@@ -226,9 +207,14 @@ interface Begun {
   verdict: Verdict | undefined
 }
 
-/** The way of one call: consent, the server, the transform, all within the caller's deadline. */
+/** A call of a tool that there is. */
+type Routed = Begun & { readonly route: Route }
+
+const isRouted = (begun: Begun): begun is Routed => begun.route !== undefined
+
+/** The way of one call: consent, the server, the transform. */
 const makeCall = Effect.fnUntraced(
-  function*(progressed: (requestId: string, progress: Progress) => Effect.Effect<void>) {
+  function*(progressed: (requestId: string, progress: Progress) => void) {
     const consent = yield* Consent
     const manager = yield* McpManager
     const transform = yield* ResultTransform
@@ -236,7 +222,7 @@ const makeCall = Effect.fnUntraced(
     const limiter = yield* makeCallLimiter<McpError>(manager)
 
     /** What the server answers, transformed. */
-    const ask = ({ request, route, since }: Begun & { readonly route: Route }) => {
+    const ask = ({ request, route, since }: Routed) => {
       const call = (onProgress: OnProgress, connected?: Effect.Effect<void>) =>
         manager.withClient(route.bundleId, (client) => {
           const { callTimeout } = route.entry.settings
@@ -249,10 +235,10 @@ const makeCall = Effect.fnUntraced(
         transform.apply(route.entry, { result, tool: route.tool, args: request.params })
       // the protocol has no event for progress, so it is for the operator's eyes
       const onProgress: OnProgress = (progress) =>
-        Effect.andThen(
-          progressed(request.req_id, progress),
-          Effect.logInfo(`progress ${request.tool_name} ${describeProgress(progress)}`)
-        )
+        Effect.suspend(() => {
+          progressed(request.req_id, progress)
+          return Effect.logInfo(`progress ${request.tool_name} ${describeProgress(progress)}`)
+        })
       if (!hasLimits(route.entry)) return Effect.flatMap(call(onProgress), transformed)
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
         limiter.run({
@@ -265,7 +251,7 @@ const makeCall = Effect.fnUntraced(
         }))
     }
 
-    const execute = (begun: Begun & { readonly route: Route }, prepare: Prepare) =>
+    const execute = (begun: Routed, prepare: Prepare) =>
       ask(begun).pipe(
         Effect.flatMap((result) => prepare(result, begun.route)),
         Effect.catch((error) =>
@@ -276,7 +262,7 @@ const makeCall = Effect.fnUntraced(
         )
       )
 
-    return (begun: Begun & { readonly route: Route }, prepare: Prepare): Effect.Effect<CallToolResult> => {
+    return (begun: Routed, prepare: Prepare): Effect.Effect<CallToolResult> => {
       const { request, route } = begun
       return consent.check({
         requestId: request.req_id,
@@ -294,17 +280,7 @@ const makeCall = Effect.fnUntraced(
           return verdict._tag === "Refused"
             ? Effect.succeed(ToolResult.notConfirmed(verdict.message))
             : execute(begun, prepare)
-        }),
-        Effect.timeoutOrElse({
-          duration: request.timeout * 1000,
-          orElse: () =>
-            Effect.sync(() => {
-              if (begun.verdict !== undefined) return ToolResult.timedOut(request.timeout)
-              begun.verdict = unanswered({ exposedName: request.tool_name })
-              return ToolResult.notConfirmed(begun.verdict.message)
-            })
-        }),
-        Effect.annotateLogs({ req_id: request.req_id })
+        })
       )
     }
   }

@@ -1,4 +1,4 @@
-import { Cause, Duration, Effect, Exit, Fiber } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, Fiber } from "effect"
 import type { Progress } from "../McpClient.ts"
 
 /** More than this that waits for a slow listener is dropped, oldest first. */
@@ -16,12 +16,15 @@ export interface ProgressListeners {
   /** Runs `onProgress` for all progress of a call, one after the other, and all of it before the call returns. */
   readonly listen: <A, E>(
     call: (progressToken: string) => Effect.Effect<A, E>,
-    on: {
-      readonly progress?: ((progress: Progress) => Effect.Effect<void>) | undefined
-      /** Called the moment that progress arrives. */
-      readonly alive?: (() => void) | undefined
-    }
+    on: Listener
   ) => Effect.Effect<A, E>
+}
+
+/** Who listens to the progress of a call. */
+export interface Listener {
+  readonly progress?: ((progress: Progress) => Effect.Effect<void>) | undefined
+  /** Called the moment that progress arrives. */
+  readonly alive?: (() => void) | undefined
 }
 
 const readProgress = (params: Readonly<Record<string, unknown>>): Progress | undefined => {
@@ -37,54 +40,59 @@ const readProgress = (params: Readonly<Record<string, unknown>>): Progress | und
 export const makeProgressListeners = (): ProgressListeners => {
   const inboxes = new Map<unknown, (progress: Progress) => void>()
   let tokens = 0
-
-  const listen = Effect.fnUntraced(function*<A, E>(
-    call: (progressToken: string) => Effect.Effect<A, E>,
-    { alive, progress: onProgress }: Parameters<ProgressListeners["listen"]>[1]
-  ): Effect.fn.Return<A, E> {
-    const token = `a2c-${++tokens}`
-    const run = Effect.runForkWith(yield* Effect.context<never>())
-    const waiting: Array<Progress> = []
-    // most calls report nothing: a reader runs only while something waits
-    let reader: Fiber.Fiber<void> | undefined
-    let reading = false
-    const read = Effect.whileLoop({
-      while: () => waiting.length > 0,
-      body: () => report(onProgress ?? ignore, waiting.shift()!),
-      step: () => {}
-    }).pipe(Effect.ensuring(Effect.sync(() => {
-      reading = false
-    })))
-    inboxes.set(token, (progress) => {
-      alive?.()
-      if (onProgress === undefined) return
-      if (waiting.push(progress) > BUFFERED) waiting.shift()
-      if (reading) return
-      reading = true
-      reader = run(read)
-    })
-    return yield* call(token).pipe(
-      Effect.onExit((exit) => {
-        inboxes.delete(token)
-        const hurry = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
-        return reader === undefined || hurry
-          ? Effect.void
-          : Effect.interruptible(Fiber.await(reader)).pipe(Effect.timeoutOption(DRAIN), Effect.asVoid)
-      }),
-      Effect.ensuring(Effect.suspend(() => reader === undefined ? Effect.void : Fiber.interrupt(reader)))
-    )
-  })
-
   return {
     deliver: (params) => {
       const progress = readProgress(params)
       if (progress !== undefined) inboxes.get(params["progressToken"])?.(progress)
     },
-    listen
+    listen: <A, E>(call: (progressToken: string) => Effect.Effect<A, E>, on: Listener) =>
+      Effect.withFiber((fiber): Effect.Effect<A, E> => {
+        const token = `a2c-${++tokens}`
+        const inbox = makeInbox(on, fiber.context)
+        inboxes.set(token, inbox.take)
+        return Effect.onExit(call(token), (exit) => {
+          inboxes.delete(token)
+          return inbox.end(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause))
+        })
+      })
   }
 }
 
-const ignore = () => Effect.void
+/** Most calls report nothing: a reader runs only while something waits. */
+const makeInbox = ({ alive, progress: onProgress }: Listener, context: Context.Context<never>) => {
+  const waiting: Array<Progress> = []
+  let reader: Fiber.Fiber<void> | undefined
+  let reading = false
+  const read = (use: NonNullable<typeof onProgress>) =>
+    Effect.whileLoop({
+      while: () => waiting.length > 0,
+      body: () => report(use, waiting.shift()!),
+      step: () => {}
+    }).pipe(Effect.ensuring(Effect.sync(() => {
+      reading = false
+    })))
+  return {
+    take: (progress: Progress): void => {
+      alive?.()
+      if (onProgress === undefined) return
+      if (waiting.push(progress) > BUFFERED) waiting.shift()
+      if (reading) return
+      reading = true
+      reader = Effect.runForkWith(context)(read(onProgress))
+    },
+    /** Waits until all is read, though not for ever, and in a hurry not at all. */
+    end: (hurry: boolean): Effect.Effect<void> => {
+      if (reader === undefined) return Effect.void
+      const stop = Fiber.interrupt(reader)
+      return hurry
+        ? stop
+        : Effect.ensuring(
+          Effect.interruptible(Fiber.await(reader)).pipe(Effect.timeoutOption(DRAIN), Effect.asVoid),
+          stop
+        )
+    }
+  }
+}
 
 const report = (onProgress: (progress: Progress) => Effect.Effect<void>, progress: Progress): Effect.Effect<void> =>
   Effect.suspend(() => onProgress(progress)).pipe(
