@@ -138,7 +138,7 @@ describe("a lazy server", () => {
       yield* listed([entryOf("a", { settings: lazy, args: ["--other"] })])
       assert.lengthOf(started, 2)
       // and what cannot be read is asked for
-      for (const broken of ["{", "{\"version\":1,\"tools\":3}", "[]"]) {
+      for (const broken of ["{", "{\"version\":1,\"tools\":3}", "{\"version\":2,\"tools\":[]}", "[]"]) {
         const before = started.length
         for (const file of readdirSync(toolCache)) writeFileSync(join(toolCache, file), broken)
         assert.deepStrictEqual(yield* listed([entry]), first)
