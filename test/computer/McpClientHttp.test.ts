@@ -10,7 +10,6 @@ import { type Answer, events, hang, json, raw, rawHttpServer, reset } from "./su
 
 type Tag = McpErrorReason["_tag"]
 
-const EVENTS = { "content-type": "text/event-stream" }
 const JSON_TYPE = { "content-type": "application/json" }
 const OK = "data: {\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"v\":1}}\n\n"
 

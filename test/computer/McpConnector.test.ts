@@ -96,7 +96,7 @@ describe("McpConnector", () => {
         pipe: ({ bundleId, settings }: ServerEntry) => {
           made.push(bundleId, String(settings.custom?.source["where"]))
           const [mine, its] = PipeTransport.pair()
-          void makeContractServer({ crash: () => {}, garbage: () => {} }).connect(its as never)
+          void makeContractServer({ crash: () => {}, garbage: () => {} }).connect(its)
           return mine
         },
         broken: () => {

@@ -1,4 +1,16 @@
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js"
+/** What the server needs of a transport of the SDK's shape. */
+interface Connectable {
+  start(): Promise<void>
+  send(message: never): Promise<void>
+  close(): Promise<void>
+}
+
+/** An SDK server, as far as it is used. */
+export interface ContractServer {
+  connect(transport: Connectable): Promise<void>
+  close(): Promise<void>
+  readonly transport?: { send(message: unknown): Promise<void> } | undefined
+}
 
 /** What a server needs of whoever runs it. */
 export interface Environment {
@@ -10,4 +22,4 @@ export interface Environment {
   readonly asksAside?: boolean
 }
 
-export const makeContractServer: (environment: Environment) => Server
+export const makeContractServer: (environment: Environment) => ContractServer

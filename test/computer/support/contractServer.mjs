@@ -120,7 +120,7 @@ export const makeContractServer = (environment) => {
       case "resources/templates/list":
         return { resourceTemplates: [{ uriTemplate: "window://app/{name}", name: "any" }] }
       case "resources/read":
-        return { contents: [{ uri: params.uri, text: `content of ${params.uri}` }] }
+        return { contents: [{ uri: params.uri, text: `content of ${String(params.uri)}` }] }
       case "resources/subscribe":
         subscribed.add(params.uri)
         return {}

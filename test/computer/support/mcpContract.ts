@@ -88,7 +88,7 @@ const memory: Wire = {
       Effect.suspend(() => {
         const server = makeContractServer({
           crash: () => server.close(),
-          garbage: () => void server.transport?.send({ level: "info" } as never)
+          garbage: () => void server.transport?.send({ level: "info" })
         })
         return McpClient.connectInMemory(server, options)
       }),
@@ -145,7 +145,7 @@ const custom: Wire = {
             garbage: () => mine.onmessage?.({ level: "info" })
           })
           return Effect.andThen(
-            Effect.promise(() => server.connect(its as never)),
+            Effect.promise(() => server.connect(its)),
             McpClient.connectWith(mine, options)
           )
         }),
@@ -246,7 +246,7 @@ const streamableHttp = (name: string, enableJsonResponse: boolean): Wire => ({
         onsessionclosed: (id) => void sessions.delete(id)
       })
       const server = makeContractServer({ crash, garbage: gate.garbage, asksAside: enableJsonResponse })
-      await server.connect(transport as never)
+      await server.connect(transport)
       return transport
     }
     const http = yield* listenOn((request, response) => {
@@ -343,7 +343,7 @@ const webSocket: Wire = {
             webSocket.send("not json")
             webSocket.send("{\"level\":1}")
           }
-        }).connect(transport as never)
+        }).connect(transport)
       })
     })
     const url = `${http.url.replace("http:", "ws:")}/mcp`
