@@ -183,15 +183,16 @@ describe("a changed configuration", () => {
 
 describe("a restart", () => {
   /** Inputs whose values a test changes. */
-  const changing = (state: { value: string | undefined }) =>
+  const changing = (state: { value: string | undefined; renders: number }) =>
     Layer.succeed(
       Inputs,
       {
         definitions: Effect.succeed([]),
         changes: Stream.make(undefined),
         render: ({ config }: Parameters<Inputs["Service"]["render"]>[0]) =>
-          Effect.suspend(() =>
-            state.value === undefined || config.type !== "stdio"
+          Effect.suspend(() => {
+            state.renders++
+            return state.value === undefined || config.type !== "stdio"
               ? Effect.fail(new InputError({ reason: "missing", message: "${input:key} has no value" }))
               : Effect.succeed(Redacted.make({
                 config: {
@@ -200,13 +201,13 @@ describe("a restart", () => {
                 },
                 secrets: [state.value]
               }))
-          )
+          })
       } as unknown as Inputs["Service"]
     )
 
   it.live("renders the configuration anew, and leaves the old process serving when it cannot", () =>
     Effect.gen(function*() {
-      const state: { value: string | undefined } = { value: "one" }
+      const state: { value: string | undefined; renders: number } = { value: "one", renders: 0 }
       const manager = yield* manage([rawEntry("a")], { connector: connectTo({}), inputs: changing(state) })
       yield* manager.ready
       const pid = yield* pidOf(manager, "a")
@@ -216,7 +217,10 @@ describe("a restart", () => {
       assert.strictEqual(yield* pidOf(manager, "a"), pid)
       assert.strictEqual((yield* environmentOf(manager, "a"))["KEY"], "one")
       state.value = "two"
+      const { renders } = state
       const fresh = yield* manager.restart("a")
+      // whoever is asked for a value is asked once
+      assert.strictEqual(state.renders, renders + 1)
       assert.isTrue(fresh._tag === "Ready" && fresh.outdated === undefined)
       assert.isFalse(isAlive(pid))
       assert.strictEqual((yield* environmentOf(manager, "a"))["KEY"], "two")
