@@ -26,6 +26,8 @@ export class StdioTransport extends BaseTransport {
   #child: Child | undefined = undefined
   #started: Promise<void> | undefined = undefined
   #losing: NodeJS.Timeout | undefined = undefined
+  #outgoing = ""
+  #flushing: Promise<void> | undefined = undefined
 
   constructor(options: StdioTransportOptions) {
     super(options.clean)
@@ -87,8 +89,21 @@ export class StdioTransport extends BaseTransport {
     if (!stdin.writable) return
     const text = this.write(message)
     if (text === undefined) return
-    if (stdin.writableLength > this.#maxFrameBytes) return this.refuse(message, "the server does not read its stdin")
-    await new Promise<void>((resolve) => stdin.write(text + "\n", () => resolve()))
+    if (stdin.writableLength + this.#outgoing.length > this.#maxFrameBytes) {
+      return this.refuse(message, "the server does not read its stdin")
+    }
+    this.#outgoing += `${text}\n`
+    // calls come in bursts: what is sent at a time is written at once
+    this.#flushing ??= new Promise((resolve) => process.nextTick(() => this.#flush(resolve)))
+    await this.#flushing
+  }
+
+  #flush(done?: () => void): void {
+    const text = this.#outgoing
+    this.#outgoing = ""
+    this.#flushing = undefined
+    if (text !== "") this.#child?.stdin.write(text, done)
+    else done?.()
   }
 
   /** Ends the connection and the process group; resolves when both are gone. Never rejects, may be called again. */
@@ -102,6 +117,7 @@ export class StdioTransport extends BaseTransport {
   #lose(detail: string, limit?: number): void {
     if (this.loss !== undefined) return
     clearTimeout(this.#losing)
+    this.#flush()
     const exit = this.#child?.exit()
     void this.#child?.stop()
     this.lose(exit === undefined ? { detail, limit } : { detail: "it ended", exit, limit })
