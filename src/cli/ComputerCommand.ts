@@ -9,6 +9,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { commands, type Group, groups, type KnownCommand, type Parameter } from "./console/ConsoleCommand.ts"
+import { exitCodeLines } from "./internal/exitCodes.ts"
 import * as flags from "./internal/flags.ts"
 
 const settings = {
@@ -118,7 +119,8 @@ const description =
   "  Script: with --script, or when standard input is a pipe or a file and neither --office nor --exit-with-stdin is " +
   "given, the commands of the console are read from there, one a line, \"#\" begins a comment. The first that fails ends " +
   "it with its exit code (--keep-going: the last line does). With --json every command prints one line of JSON.\n\n" +
-  "  Each command of the console is also a command below: it starts the servers, runs, and ends them."
+  "  Each command of the console is also a command below: it starts the servers, runs, and ends them.\n\n" +
+  `  Exit codes:\n${exitCodeLines("  ")}`
 
 const base = Command.make("computer").pipe(Command.withSharedFlags(settings))
 

@@ -23,7 +23,7 @@ import { configCommand } from "./ConfigCommand.ts"
 import { conformanceCommand } from "./ConformanceCommand.ts"
 import { demoCommand } from "./DemoCommand.ts"
 import { desktopCommand } from "./DesktopCommand.ts"
-import { type ExitCode, exitCodes, exitCodeTable } from "./internal/exitCodes.ts"
+import { type ExitCode, exitCodeLines, exitCodes } from "./internal/exitCodes.ts"
 import { oneLine, report } from "./internal/failure.ts"
 import { environmentOf } from "./internal/flags.ts"
 import * as logging from "./internal/logging.ts"
@@ -49,7 +49,7 @@ const smcp = Command.make("smcp").pipe(
   Command.withDescription(
     "Lets an Agent use the tools of machines it cannot reach. A Computer hosts MCP servers and dials out to a Server; " +
       "an Agent in the same office calls their tools.\n\n" +
-      `  Exit codes:\n${exitCodeTable.map(([code, meaning]) => `  ${String(code).padStart(5)}  ${meaning}`).join("\n")}`
+      `  Exit codes:\n${exitCodeLines("  ")}`
   ),
   Command.withExamples([
     { command: "smcp demo", description: "All three roles on this machine, with a real MCP server" },

@@ -32,7 +32,8 @@ const layer = Layer.mergeAll(
     apiKey: undefined,
     revision: Revision.defaultRevision,
     landingRoot: undefined,
-    state: "/nowhere"
+    state: "/nowhere",
+    logEnd: false
   }),
   Questions.layerNobody,
   Layer.succeed(Session, { interactive: false, revision: Revision.defaultRevision }),

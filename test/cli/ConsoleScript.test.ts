@@ -75,7 +75,7 @@ describe("a script on standard input", () => {
         agent: "console",
         outcome: "ok"
       })
-      assert.deepStrictEqual(none, [])
+      assert.strictEqual(none?.length, 0)
     }))
 
   it.live("ends at the first command that fails, or with --keep-going goes on, and exits as that one did", () =>
@@ -115,7 +115,7 @@ describe("a script on standard input", () => {
       )
       const [refused, , joined, first, notified, left, , second, , third, servers] = valuesOf(ended.stdout)
       assert.match(JSON.stringify(refused), /sits in no office/)
-      assert.deepStrictEqual(joined, { office: "my office", name: "my computer" })
+      assert.deepInclude(joined, { office: "my office", name: "my computer" })
       assert.deepInclude(first, {
         url,
         connection: "connected",

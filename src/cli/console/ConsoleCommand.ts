@@ -25,13 +25,14 @@ export type ParameterKind =
   | "level"
   | "number"
   | "prompt"
+  | "promptArgument"
   | "request"
   | "server"
   | "serverOrAll"
   | "text"
   | "file"
   | "tool"
-  | "toolOrAll"
+  | "toolArgument"
 
 /** A word that a command takes after its name. */
 export interface Parameter {
@@ -128,7 +129,7 @@ const toolCommands = [
     group: "tools",
     parameters: [
       { name: "tool", kind: "tool" },
-      { name: "json | key=value", kind: "text", optional: true, rest: true }
+      { name: "json | key=value", kind: "toolArgument", optional: true, rest: true }
     ],
     help: "Call a tool the way an Agent would, with arguments as JSON or one by one"
   },
@@ -170,7 +171,7 @@ const toolCommands = [
     parameters: [
       server,
       { name: "prompt", kind: "prompt" },
-      { name: "key=value", kind: "text", optional: true, rest: true }
+      { name: "key=value", kind: "promptArgument", optional: true, rest: true }
     ],
     help: "One prompt of a server, filled in"
   },

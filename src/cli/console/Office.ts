@@ -20,7 +20,7 @@ import * as Background from "../../transport/Background.ts"
 import * as Membership from "../../transport/Membership.ts"
 import * as SocketIoTransport from "../../transport/SocketIoTransport.ts"
 import { type ConnectionState, Transport } from "../../transport/Transport.ts"
-import { logState } from "../internal/connection.ts"
+import { logState, stateEnd } from "../internal/connection.ts"
 import { exitCodes } from "../internal/exitCodes.ts"
 import { Failure, usage } from "../internal/failure.ts"
 import { isHttpUrl } from "../internal/flags.ts"
@@ -35,6 +35,8 @@ export interface Options {
   readonly landingRoot: string | undefined
   /** The state directory; each seat has a directory of its own in it. */
   readonly state: string
+  /** Logs why a seat is lost for good, where nobody else does. */
+  readonly logEnd: boolean
 }
 
 /** A seat in an office. */
@@ -192,7 +194,7 @@ const open = Effect.fnUntraced(function*(
 
 /** A seat in a scope of its own. What it tells of the connection is logged. */
 const sit = (
-  { landingRoot, state }: Options,
+  { landingRoot, logEnd, state }: Options,
   { transport }: Link,
   seat: { readonly office: string; readonly name: string },
   tell: (membership: Membership.MembershipState) => Effect.Effect<void>
@@ -207,6 +209,7 @@ const sit = (
       }).pipe(Layer.provide(Layer.succeed(Transport, transport)))
       const membership = Context.get(yield* restore(Layer.buildWithScope(layer, scope)), Membership.Membership)
       yield* Background.fork("Telling of the connection")(logState(membership.changes))
+      if (logEnd) yield* Background.fork("Waiting for the end")(logReason(membership.changes))
       yield* membership.changes.pipe(Stream.runForEach(tell), Background.fork("Following the seat"))
       yield* tell(yield* membership.state)
       return { scope, membership }
@@ -215,3 +218,9 @@ const sit = (
       Effect.onError(() => Scope.close(scope, Exit.void))
     )
   }))
+
+const logReason = (changes: Stream.Stream<Membership.MembershipState>) =>
+  Effect.catch(
+    stateEnd(changes),
+    ({ message }) => Effect.logError(`The seat is lost: ${message}. "socket join" takes one again`)
+  )

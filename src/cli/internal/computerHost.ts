@@ -129,13 +129,14 @@ const policyOf = Effect.fnUntraced(function*({ policy }: Settings) {
 })
 
 /** The office that a seat can be taken in. */
-export const officeLayer = (options: Settings, state: string) =>
+export const officeLayer = (options: Settings, state: string, { logEnd }: { readonly logEnd: boolean }) =>
   Office.layer({
     url: Option.getOrUndefined(options.url),
     apiKey: Option.getOrUndefined(options.apiKey),
     revision: options.revision,
     landingRoot: Option.getOrUndefined(options.landingRoot),
-    state
+    state,
+    logEnd
   })
 
 /** Says each remark on the tools once. */

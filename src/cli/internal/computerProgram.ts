@@ -69,7 +69,7 @@ const hosted = (options: Settings) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
     const state = yield* stateOf(options)
     const layer = Layer.mergeAll(
       yield* hostLayer(options, config, state, undefined),
-      officeLayer(options, state),
+      officeLayer(options, state, { logEnd: true }),
       Questions.layerNobody,
       Layer.succeed(Session, { interactive: false, revision: options.revision })
     )
@@ -108,7 +108,7 @@ const headless = Effect.fnUntraced(function*(options: Settings) {
   yield* Effect.gen(function*() {
     yield* (yield* Office).connect(seat.url)
     yield* Effect.provide(Effect.andThen(followConfig(options, config), serve(options, seat)), layer)
-  }).pipe(Effect.provide(officeLayer(options, state)), Effect.scoped)
+  }).pipe(Effect.provide(officeLayer(options, state, { logEnd: false })), Effect.scoped)
 }, (self, options) => Effect.provide(self, ownLog(options)))
 
 const missing = (flag: string) =>

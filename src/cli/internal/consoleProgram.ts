@@ -31,7 +31,7 @@ export const interactive = Effect.fnUntraced(function*(options: Settings) {
   })
   const layer = Layer.mergeAll(
     host,
-    officeLayer(options, state),
+    officeLayer(options, state, { logEnd: true }),
     Layer.succeed(Questions.Questions, questions),
     Layer.succeed(Session, { interactive: true, revision: options.revision })
   )

@@ -30,3 +30,7 @@ export const exitCodeTable: ReadonlyArray<readonly [code: ExitCode, meaning: str
   [6, "no seat at the Server: unreachable, wrong key, other protocol version, seat taken"],
   [130, "Ctrl-C or SIGTERM before there was a result"]
 ]
+
+/** The table as lines of a help. */
+export const exitCodeLines = (indent: string): string =>
+  exitCodeTable.map(([code, meaning]) => `${indent}${String(code).padStart(5)}  ${meaning}`).join("\n")

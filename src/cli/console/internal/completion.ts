@@ -70,8 +70,10 @@ const valuesOf = (
     case "json":
     case "file":
       return Effect.sync(() => files(typed, parameter.kind === "json"))
-    case "text":
-      return parameter.rest === true ? keysOf(given[0] ?? "") : Effect.succeed([])
+    case "toolArgument":
+      return keysOf(given[0] ?? "")
+    case "promptArgument":
+      return promptArguments(given[0] ?? "", given[1] ?? "", typed)
     default:
       return Effect.succeed([])
   }
@@ -86,12 +88,37 @@ const keysOf = Effect.fnUntraced(function*(tool: string) {
   return isRecord(properties) ? Object.keys(properties).map((key) => `${key}=`) : []
 })
 
+/** How long a server has for what it offers. */
+const VALUES = "2 seconds"
+
 const promptNames = Effect.fnUntraced(
   function*(server: string) {
     const prompts = yield* (yield* McpManager).withClient(server, promptsOf)
     return prompts.flatMap(({ name }) => typeof name === "string" ? [name] : [])
   },
-  Effect.timeout("2 seconds"),
+  Effect.timeout(VALUES),
+  Effect.orElseSucceed((): ReadonlyArray<string> => [])
+)
+
+/** The arguments of a prompt, and behind a `=` what its server offers for it. */
+const promptArguments = Effect.fnUntraced(
+  function*(server: string, name: string, typed: string) {
+    const manager = yield* McpManager
+    const [key = "", value] = typed.split("=", 2)
+    if (value === undefined) {
+      const prompts = yield* manager.withClient(server, promptsOf)
+      const names = prompts.filter((prompt) => prompt["name"] === name).flatMap((prompt) => prompt["arguments"])
+      return names.filter(isRecord).map((each) => `${String(each["name"])}=`)
+    }
+    const { completion } = yield* manager.withClient(
+      server,
+      (client) =>
+        client.request("completion/complete", { ref: { type: "ref/prompt", name }, argument: { name: key, value } })
+    )
+    const values = isRecord(completion) && Array.isArray(completion["values"]) ? completion["values"] : []
+    return values.map((each) => `${key}=${String(each)}`)
+  },
+  Effect.timeout(VALUES),
   Effect.orElseSucceed((): ReadonlyArray<string> => [])
 )
 
