@@ -37,7 +37,7 @@ export const makeLineSplitter = (options: LineSplitterOptions): (chunk: Buffer) 
     length += part.length
     if (skipping !== undefined) {
       skipping.tail = part.length >= EDGE
-        ? Buffer.from(part.subarray(-EDGE))
+        ? part.subarray(-EDGE)
         : Buffer.concat([skipping.tail, part]).subarray(-EDGE)
       return
     }
