@@ -3,7 +3,7 @@
  */
 import type { Effect } from "effect"
 import { Redacted } from "effect"
-import type { Agent, Dispatcher } from "undici"
+import type { Agent, Dispatcher, WebSocket } from "undici"
 import type { HttpAuthorization } from "../HttpAuthorization.ts"
 import { McpError } from "../McpError.ts"
 import { authorizationReason, networkReason, type Refusal, statusReason } from "./httpFailure.ts"
@@ -67,9 +67,13 @@ export class HttpChannel {
     return this.#agent
   }
 
-  /** The dispatcher of all requests, for what is no request. */
-  get dispatcher(): Promise<Agent> {
-    return this.#open()
+  /** A WebSocket to the same place; nothing has happened to it yet. Fails with `TransportFailure`. */
+  async webSocket(subprotocol: string, signal: AbortSignal): Promise<WebSocket> {
+    const authorization = await this.authorization(signal)
+    const dispatcher = await this.#open()
+    const { WebSocket } = await import("undici")
+    const { headers, url } = this.options
+    return new WebSocket(url, { protocols: [subprotocol], headers: authorized(headers, authorization), dispatcher })
   }
 
   /** Ends every request. */
@@ -128,11 +132,7 @@ export class HttpChannel {
   ): Promise<{ readonly response: HttpResponse; readonly url: URL }> {
     const agent = await this.#open()
     const { body = null, method, signal } = request
-    const headers = {
-      ...this.options.headers,
-      ...(authorization === undefined ? {} : { authorization: Redacted.value(authorization) }),
-      ...request.headers
-    }
+    const headers = { ...authorized(this.options.headers, authorization), ...request.headers }
     for (let url = request.url, redirects = 0;; redirects++) {
       const { origin, pathname, search } = url
       const data = await agent.request({ origin, path: pathname + search, method, headers, body, signal })
@@ -164,6 +164,14 @@ export class HttpChannel {
       : new TransportFailure(networkReason(error, this.options.url.host))
   }
 }
+
+const authorized = (
+  headers: Readonly<Record<string, string>>,
+  authorization: Redacted.Redacted | undefined
+): Record<string, string> => ({
+  ...headers,
+  ...(authorization === undefined ? {} : { authorization: Redacted.value(authorization) })
+})
 
 const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): HttpResponse => {
   // what is abandoned may still fail, and nobody waits for it

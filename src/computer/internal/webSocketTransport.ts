@@ -1,8 +1,6 @@
 /**
  * MCP over a WebSocket, one frame a message, with the subprotocol `mcp`. A message that is too large ends the connection.
  */
-import { Redacted } from "effect"
-import type { WebSocket } from "undici"
 import { Closed } from "../McpError.ts"
 import { HttpChannel, type HttpChannelOptions } from "./httpChannel.ts"
 import { BaseTransport, type Loss, TransportFailure } from "./wireTransport.ts"
@@ -14,7 +12,7 @@ export class WebSocketTransport extends BaseTransport {
   readonly #options: HttpChannelOptions
   readonly #channel: HttpChannel
   readonly #starting = new AbortController()
-  #socket: WebSocket | undefined = undefined
+  #socket: Awaited<ReturnType<HttpChannel["webSocket"]>> | undefined = undefined
 
   constructor(options: HttpChannelOptions) {
     super(options.clean)
@@ -23,16 +21,9 @@ export class WebSocketTransport extends BaseTransport {
   }
 
   async start(): Promise<void> {
-    const authorization = await this.#channel.authorization(this.#starting.signal)
-    const dispatcher = await this.#channel.dispatcher
-    const { WebSocket } = await import("undici")
-    if (this.loss !== undefined) return
-    const headers = {
-      ...this.#options.headers,
-      ...(authorization === undefined ? {} : { authorization: Redacted.value(authorization) })
-    }
-    const socket = new WebSocket(this.#options.url, { protocols: [SUBPROTOCOL], headers, dispatcher })
+    const socket = await this.#channel.webSocket(SUBPROTOCOL, this.#starting.signal)
     this.#socket = socket
+    if (this.loss !== undefined) return socket.close()
     await new Promise<void>((resolve, reject) => {
       socket.addEventListener("open", () => resolve())
       socket.addEventListener("message", ({ data }) => this.receive(typeof data === "string" ? data : ""))
