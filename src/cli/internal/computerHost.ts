@@ -98,6 +98,7 @@ export const hostLayer = Effect.fnUntraced(function*(
     servers,
     inputs,
     concurrency: Option.getOrUndefined(options.concurrency),
+    toolCache: join(state, "tools"),
     historySize: Option.getOrElse(options.history, () => HISTORY),
     prompt: person?.prompt,
     valueFile: join(state, "values.json"),
