@@ -6,7 +6,16 @@ import { join } from "node:path"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { builtMain } from "./support/build.ts"
 import { KEY, startServer } from "./support/office.ts"
-import { configFile, listing, marked, mcpServerEntry, noneMarked, slowServerEntry, startSmcp } from "./support/smcp.ts"
+import {
+  configFile,
+  listing,
+  marked,
+  mcpServerEntry,
+  noneMarked,
+  slowServerEntry,
+  startSmcp,
+  temporaryFile
+} from "./support/smcp.ts"
 import { startInPty, startSmcpInPty } from "./support/terminal.ts"
 
 /** A console with these servers, its state directory, and a mark on its servers. */
@@ -94,6 +103,38 @@ describe("the console at a terminal", () => {
       assert.notInclude(yield* terminal.written, "hunter2")
       const history = readFileSync(join(state, "console-history"), "utf8")
       assert.notMatch(history, /hunter2|typed-in-the-open/)
+    }))
+
+  it.live("asks for inputs when a server starts, and takes a question back that nobody needs answered", () =>
+    Effect.gen(function*() {
+      const mark = randomUUID()
+      const state = yield* temporaryFolder
+      const entry = mcpServerEntry(listing("echo"), mark)
+      const config = yield* temporaryFile(
+        "mcp.json",
+        JSON.stringify({
+          mcpServers: { raw: { ...entry, env: { ...entry.env, KEY: "${input:key}", ZONE: "${input:zone}" } } },
+          inputs: [
+            { id: "key", type: "promptString", password: true, description: "The key" },
+            { id: "zone", type: "pickString", options: ["eu", "us"], description: "The zone" }
+          ]
+        })
+      )
+      const terminal = yield* startSmcpInPty(["computer", "--config", config, "--state-dir", state])
+      yield* terminal.shows(/The key \(for raw\)[^]*^key:/m)
+      yield* terminal.enter("hunter2-secret")
+      yield* terminal.shows(/1 +eu[^]*^zone:/m)
+      yield* terminal.enter("1")
+      yield* terminal.shows(/1\/1 server/)
+      yield* terminal.enter("tc {\"tool_name\": \"raw__echo\", \"params\": {}, \"timeout\": 1}")
+      yield* terminal.shows(/Run it\?/)
+      yield* terminal.type("y")
+      yield* terminal.shows(/no longer asked[^]*timed out/)
+      yield* terminal.screenIs("an empty line", (rows) => /^smcp> *$/.test(rows.findLast((row) => row !== "") ?? ""))
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+      assert.notInclude(yield* terminal.written, "hunter2")
+      yield* noneMarked(mark)
     }))
 
   it.live("shows how far a call is, and stops it on Ctrl-C without losing what is typed", () =>

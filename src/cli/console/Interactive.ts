@@ -17,7 +17,8 @@ import * as terminals from "./internal/terminal.ts"
 import type { Services } from "./Session.ts"
 import { type Page, toned, type View } from "./View.ts"
 
-export { askConsent, askForm, askInput } from "./internal/person.ts"
+export { askForm } from "./internal/form.ts"
+export { askConsent, askInput } from "./internal/person.ts"
 export type { Terminal } from "./internal/terminal.ts"
 
 /** The name of the prompt. */

@@ -1,19 +1,15 @@
 /**
- * What the person at the terminal is asked: consent, values of inputs, forms of MCP servers.
+ * What the person at the terminal is asked: consent, and values of inputs.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { Elicitation, ElicitationAnswer } from "../../../computer/ClientHandlers.ts"
 import type { Answer, Question } from "../../../computer/Consent.ts"
 import { type PromptRequest, PromptUnavailable } from "../../../computer/Inputs.ts"
-import { isRecord } from "../../../protocol/Json.ts"
 import { oneLine } from "../../internal/failure.ts"
 import { cut, printable } from "../../internal/output.ts"
-import type { Question as Asked, Questions } from "../Questions.ts"
+import type { Questions } from "../Questions.ts"
 import { bold, type Page, toned } from "../View.ts"
-
-type Ask = <A>(question: Asked<A>) => Effect.Effect<Option.Option<A>>
 
 // -----------------------------------------------------------------------------
 // Consent
@@ -99,104 +95,3 @@ const optionOf = (typed: string, options: PromptRequest["options"]): string | un
   /^\d+$/.test(typed.trim()) && !options.some(({ label, value }) => typed === label || typed === value)
     ? options[Number(typed) - 1]?.value
     : undefined
-
-// -----------------------------------------------------------------------------
-// Forms
-// -----------------------------------------------------------------------------
-
-/** What an MCP server wants to know. Ctrl-C cancels it. */
-export const askForm = (questions: Questions["Service"]) => (request: Elicitation): Effect.Effect<ElicitationAnswer> =>
-  questions.together((ask) =>
-    Effect.gen(function*(): Effect.fn.Return<ElicitationAnswer> {
-      const wanted = yield* ask({
-        about: [
-          `The MCP server ${request.server} asks: ${printable(request.message)}`,
-          ...request.url === undefined ? [] : [`  ${oneLine(request.url)}`]
-        ].join("\n"),
-        prompt: request.mode === "url" ? "Done there? y(es), n(o) [y] " : "Answer it? y(es), n(o) [y] ",
-        read: readYesNo
-      })
-      if (Option.isNone(wanted)) return { action: "cancel" }
-      if (!wanted.value) return { action: "decline" }
-      if (request.mode === "url") return { action: "accept" }
-      const content: Record<string, unknown> = {}
-      for (const field of fieldsOf(request.requestedSchema)) {
-        const value = yield* askField(ask, field)
-        if (Option.isNone(value)) return { action: "cancel" }
-        if (value.value !== undefined) content[field.name] = value.value
-      }
-      return { action: "accept", content }
-    })
-  )
-
-const readYesNo = (typed: string): Result.Result<boolean, string> => {
-  const answer = typed.trim().toLowerCase()
-  if ("yes".startsWith(answer)) return Result.succeed(true)
-  return "no".startsWith(answer) ? Result.succeed(false) : Result.fail("Please answer y or n")
-}
-
-interface Field {
-  readonly name: string
-  readonly required: boolean
-  readonly schema: Readonly<Record<string, unknown>>
-}
-
-const fieldsOf = (schema: Readonly<Record<string, unknown>>): ReadonlyArray<Field> => {
-  const required = Array.isArray(schema["required"]) ? schema["required"] : []
-  return Object.entries(isRecord(schema["properties"]) ? schema["properties"] : {}).flatMap(([name, field]) =>
-    isRecord(field) ? [{ name, schema: field, required: required.includes(name) }] : []
-  )
-}
-
-/** The values there are to choose from. */
-const choicesOf = (schema: Field["schema"]): ReadonlyArray<string> => {
-  const { enum: values, oneOf } = schema
-  if (Array.isArray(values)) return values.map(String)
-  return Array.isArray(oneOf) ? oneOf.filter(isRecord).map((each) => String(each["const"])) : []
-}
-
-const askField = (ask: Ask, field: Field): Effect.Effect<Option.Option<unknown>> => {
-  const { name, required, schema } = field
-  const choices = choicesOf(schema)
-  const text = (key: string) => typeof schema[key] === "string" ? schema[key] : undefined
-  const fallback = schema["default"]
-  const about = [
-    [text("title") ?? name, text("description")].filter((part) => part !== undefined).join(": "),
-    ...choices.map((choice, index) => `  ${String(index + 1).padStart(2)}  ${choice}`)
-  ].map((line) => printable(line)).join("\n")
-  const suffix = fallback === undefined
-    ? (required ? "" : " (may be empty)")
-    : ` [${oneLine(JSON.stringify(fallback))}]`
-  return ask({
-    about,
-    prompt: `${oneLine(name)}${suffix}: `,
-    read: (typed) => typed.trim() === "" ? empty(field) : readField(schema, choices, typed)
-  })
-}
-
-const empty = ({ required, schema }: Field): Result.Result<unknown, string> =>
-  schema["default"] === undefined && required ? Result.fail("This is needed") : Result.succeed(schema["default"])
-
-const readField = (
-  schema: Field["schema"],
-  choices: ReadonlyArray<string>,
-  typed: string
-): Result.Result<unknown, string> => {
-  if (choices.length > 0) {
-    const choice = choices.includes(typed) ? typed : choices[Number(typed) - 1]
-    return choice === undefined ? Result.fail(`Please choose one of 1 to ${choices.length}`) : Result.succeed(choice)
-  }
-  switch (schema["type"]) {
-    case "boolean":
-      return readYesNo(typed)
-    case "integer":
-    case "number": {
-      const number = Number(typed)
-      return Number.isFinite(number) && (schema["type"] === "number" || Number.isInteger(number))
-        ? Result.succeed(number)
-        : Result.fail(`Please give ${schema["type"] === "integer" ? "a whole number" : "a number"}`)
-    }
-    default:
-      return Result.succeed(typed)
-  }
-}
