@@ -5,6 +5,7 @@ import * as Consent from "../../src/computer/Consent.ts"
 import * as Host from "../../src/computer/Host.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import * as ToolCalls from "../../src/computer/ToolCalls.ts"
+import type { CallToolResult } from "../../src/protocol/Tool.ts"
 import type { Caller } from "./ClosedLoop.ts"
 import { rawProgram } from "./servers/rawMcp.ts"
 
@@ -16,8 +17,9 @@ export const rawEntry = (...args: ReadonlyArray<string>): object => ({
 
 export interface BenchHost {
   readonly manager: McpManager.McpManager["Service"]
-  readonly calls: ToolCalls.ToolCalls["Service"]
-  /** Calls `echo` of a server the way an Agent's call goes. */
+  /** Calls a tool the way an Agent's call goes. */
+  readonly run: (server: string, tool: string, params: Readonly<Record<string, unknown>>) => Promise<CallToolResult>
+  /** Calls `echo` of a server, again and again. */
   readonly caller: (server: string, params: Readonly<Record<string, unknown>>) => Caller
   readonly close: () => Promise<void>
 }
@@ -44,13 +46,17 @@ export const makeHost = async (
     })
   )
   const calls = Context.get(context, ToolCalls.ToolCalls)
-  const run = Effect.runForkWith(Context.make(References.MinimumLogLevel, "None"))
+  const quietly = Context.make(References.MinimumLogLevel, "None")
+  const fork = Effect.runForkWith(quietly)
+  const call = (server: string, tool: string, params: Readonly<Record<string, unknown>>) =>
+    calls.run({ agent: "bench", req_id: String(++requests), tool_name: `${server}__${tool}`, params, timeout: 30 })
   return {
     manager: Context.get(context, McpManager.McpManager),
-    calls,
+    run: (server, tool, params) => Effect.runPromiseWith(quietly)(call(server, tool, params)),
     caller: (server, params) => (done) => {
-      const request = { agent: "bench", req_id: String(++requests), tool_name: `${server}__echo`, params, timeout: 30 }
-      run(calls.run(request)).addObserver((exit) => done(Exit.isSuccess(exit) && exit.value.isError !== true))
+      fork(call(server, "echo", params)).addObserver((exit) =>
+        done(Exit.isSuccess(exit) && exit.value.isError !== true)
+      )
     },
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }

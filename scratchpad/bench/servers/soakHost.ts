@@ -14,7 +14,7 @@ const WARM_UP_CRASHES = 20
 const filesBefore = openFiles()
 const host = await makeHost(Object.fromEntries(SERVERS.map((name) => [name, rawEntry("stdio")])), {
   concurrency: SERVERS.length,
-  reconnect: { tries: 1e9, delay: "5 millis", maxDelay: "5 millis" }
+  reconnect: { tries: 10_000, delay: "5 millis", maxDelay: "5 millis" }
 })
 await Effect.runPromise(host.manager.ready)
 
@@ -44,14 +44,7 @@ const crash = async (name: string, count: number): Promise<void> => {
     Effect.timeout("30 seconds")
   )
   for (let index = 0; index < count; index++) {
-    const request = {
-      agent: "bench",
-      req_id: `crash-${name}-${index}`,
-      tool_name: `${name}__crash`,
-      params: {},
-      timeout: 30
-    }
-    const { isError } = await Effect.runPromise(host.calls.run(request))
+    const { isError } = await host.run(name, "crash", {})
     if (isError !== true) throw new Error("A call of a server that crashed was answered")
     await Effect.runPromise(isGone)
     await Effect.runPromise(isReady)
