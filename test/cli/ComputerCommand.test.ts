@@ -134,6 +134,23 @@ describe("smcp computer", () => {
         }
       }))
 
+    it.effect("logs one JSON object a line where nobody reads along", () =>
+      Effect.gen(function*() {
+        const { env } = yield* Office
+        const config = yield* configFile({
+          raw: mcpServerEntry(listing("echo")),
+          absent: { command: "no-such-server" }
+        })
+        const computer = yield* startSmcp(["computer", "--config", config, "--name", "json"], env)
+        yield* computer.firstLine
+        yield* computer.kill("SIGTERM")
+        const lines = (yield* computer.ended).stderr.trim().split("\n").map((line) =>
+          JSON.parse(line) as Record<string, string>
+        )
+        assert.isTrue(lines.some(({ level, message = "" }) => level === "WARN" && message.includes("absent")))
+        for (const { timestamp = "" } of lines) assert.isFalse(Number.isNaN(Date.parse(timestamp)))
+      }))
+
     it.effect("is refused a name that is taken", () =>
       Effect.gen(function*() {
         const { env } = yield* Office

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import { readFileSync, statSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { builtMain } from "./support/build.ts"
@@ -43,6 +43,13 @@ describe("the console at a terminal", () => {
     Effect.gen(function*() {
       const { mark, state, terminal } = yield* startConsole(raw)
       yield* terminal.shows(/1\/1 server · no office/)
+      yield* terminal.type("server in")
+      yield* terminal.shows(/smcp> server in$/)
+      yield* terminal.press("tab")
+      yield* terminal.shows(/smcp> server info/)
+      yield* terminal.press("tab")
+      yield* terminal.shows(/smcp> server info raw/)
+      yield* terminal.press("ctrlC")
       yield* terminal.type("too")
       yield* terminal.shows(/smcp> too/)
       yield* terminal.press("tab")
@@ -154,6 +161,32 @@ describe("the console at a terminal", () => {
       yield* terminal.shows(/^1$/m)
       yield* terminal.kill("SIGTERM")
       assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("ends, starts and replaces servers, also those that a config file names later", () =>
+    Effect.gen(function*() {
+      const mark = randomUUID()
+      const state = yield* temporaryFolder
+      const config = yield* configFile(raw(mark))
+      const terminal = yield* startSmcpInPty(["computer", "--config", config, "--state-dir", state, "--watch"])
+      yield* terminal.shows(/1\/1 server/)
+      yield* terminal.enter("stop raw")
+      yield* terminal.shows(/raw stopped: stopped/)
+      yield* noneMarked(mark)
+      yield* terminal.enter("restart all")
+      yield* terminal.shows(/raw restarted: ready, 2 tools/)
+      const [pid = 0] = marked(mark)
+      process.kill(pid, "SIGKILL")
+      yield* terminal.shows(/WARN .*"raw"/)
+      yield* terminal.shows(/"raw" is ready[^]*"raw" is ready[^]*"raw" is ready/)
+      const servers = { ...raw(mark), more: mcpServerEntry(listing("other"), mark) }
+      writeFileSync(config, JSON.stringify({ mcpServers: servers }))
+      yield* terminal.shows(/2\/2 servers/)
+      yield* terminal.enter("tools")
+      yield* terminal.shows(/more__other +more/)
+      yield* terminal.press("ctrlD")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+      yield* noneMarked(mark)
     }))
 
   it.live("joins, tells of a lost connection, and comes back by itself", () =>

@@ -72,10 +72,22 @@ const infoText = (known: Inspection, page: Page): string => {
     ],
     ["last failure", oneLine(lastFailure ?? "")],
     ["stray lines", known.strayLines === 0 ? "" : `${known.strayLines} lines on stdout were not MCP`],
-    ["instructions", known.instructions ?? ""]
+    ["instructions", beginning(known.instructions ?? "")]
   ] as const
   const last = stderrTail.slice(-3).map((line) => toned(`  ${printable(line)}`, "quiet", page))
   return [pairs(rows.filter(([, value]) => value !== ""), page), ...last].join("\n")
+}
+
+const INSTRUCTION_LINES = 6
+
+/** They are written for models, who read all of them. */
+const beginning = (text: string): string => {
+  const lines = text.trim().split("\n")
+  return lines.length <= INSTRUCTION_LINES
+    ? text.trim()
+    : `${lines.slice(0, INSTRUCTION_LINES).join("\n")}\n… ${
+      lines.length - INSTRUCTION_LINES
+    } more lines (--json has all)`
 }
 
 const LOG_LINES = 20

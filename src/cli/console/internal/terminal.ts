@@ -298,7 +298,8 @@ export class Terminal {
     const { last, words } = await this.complete(line)
     const [only] = words
     if (only === undefined) return [[], line]
-    if (words.length === 1) return [[`${only} `], last]
+    // what goes on behind it is not another word
+    if (words.length === 1) return [[/[=/@]$/.test(only) ? only : `${only} `], last]
     const common = commonBeginning(words)
     if (common.length > last.length) return [[common], last]
     this.print(columns(words, this.width))
