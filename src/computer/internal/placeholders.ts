@@ -107,6 +107,7 @@ const opening = /\$(?:\$\{|\{|([A-Za-z_]\w*))/g
 
 const braced = (text: string, dialect: Dialect, depth: number): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = []
+  const closing = closingBraces(text)
   let end = 0
   const scan = new RegExp(opening)
   for (let match = scan.exec(text); match !== null; match = scan.exec(text)) {
@@ -116,9 +117,9 @@ const braced = (text: string, dialect: Dialect, depth: number): ReadonlyArray<Se
     if (whole === "$${") append(segments, "${")
     else if (name !== undefined) append(segments, dialect === "gemini" ? variable(name, whole, undefined) : whole)
     else {
-      const close = closingBrace(text, end)
-      const placeholder = close === -1 ? undefined : read(text.slice(end, close), dialect, depth)
-      if (placeholder === undefined) append(segments, "${")
+      const close = closing.get(end - 1)
+      const placeholder = close === undefined ? undefined : read(text.slice(end, close), dialect, depth)
+      if (close === undefined || placeholder === undefined) append(segments, "${")
       else {
         append(segments, placeholder)
         end = close + 1
@@ -130,14 +131,18 @@ const braced = (text: string, dialect: Dialect, depth: number): ReadonlyArray<Se
   return segments
 }
 
-/** Where the brace is closed that was opened before `start`; -1 when it is not. */
-const closingBrace = (text: string, start: number): number => {
-  let open = 1
-  for (let index = start; index < text.length; index++) {
-    if (text[index] === "{") open += 1
-    else if (text[index] === "}" && --open === 0) return index
+/** Where each brace is closed, by where it is opened; found at once, so that a text full of open ones takes no longer. */
+const closingBraces = (text: string): ReadonlyMap<number, number> => {
+  const closing = new Map<number, number>()
+  const open: Array<number> = []
+  for (const { 0: brace, index } of text.matchAll(/[{}]/g)) {
+    if (brace === "{") open.push(index)
+    else {
+      const opened = open.pop()
+      if (opened !== undefined) closing.set(opened, index)
+    }
   }
-  return -1
+  return closing
 }
 
 const constants: ReadonlyMap<string, ConstantName> = new Map([
@@ -148,20 +153,21 @@ const constants: ReadonlyMap<string, ConstantName> = new Map([
   ["/", "pathSeparator"]
 ])
 
-const bareVariable = /^([A-Za-z_]\w*)(?::-(.*))?$/s
-const namedVariable = /^env:([^{}]+?)(?::-(.*))?$/s
+// What comes behind `:-` is not looked at: it may hold all the rest of a long text, and again in every placeholder within.
+const bareVariable = /^([A-Za-z_]\w*)(?:$|(:-))/
+const namedVariable = /^env:([^{}]+?)(?:$|(:-))/
 /** Of other programs. What has no such prefix only looks like a placeholder: `${1}`, `${#list}`. */
 const prefixed = /^[A-Za-z]+:[^{}]*$/
 
 /** The placeholder with this between its braces, or undefined when there is none. */
 const read = (body: string, dialect: Dialect, depth: number): Placeholder | undefined => {
   const withDefault = (match: RegExpExecArray, prefix: string): Placeholder => {
-    const [, name = "", fallback] = match
-    if (fallback === undefined) return variable(name, `\${${prefix}${name}}`, undefined)
+    const [whole, name = "", separator] = match
+    if (separator === undefined) return variable(name, `\${${prefix}${name}}`, undefined)
     const text = `\${${prefix}${name}:-${HIDDEN}}`
     return depth === MAX_DEPTH
       ? unsupported(text)
-      : variable(name, text, parseAt(fallback, dialect, depth + 1))
+      : variable(name, text, parseAt(body.slice(whole.length), dialect, depth + 1))
   }
   const bare = bareVariable.exec(body)
   if (dialect === "gemini") return bare === null ? undefined : withDefault(bare, "")

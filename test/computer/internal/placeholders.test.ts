@@ -116,6 +116,18 @@ describe("placeholders", () => {
       assert.strictEqual(shape(parse(text, "claude-desktop")).join(""), text)
     }))
 
+  it("takes no longer for text that is nested or never closed", () => {
+    const many = 5000
+    const open = ["${", "${a:-", "${{", "${#", "${env:", "${env:a:-", "${input:", "{env:", "$"]
+    const started = performance.now()
+    for (const each of open) {
+      for (const text of [each.repeat(many), each.repeat(many) + "}".repeat(2 * many)]) {
+        for (const dialect of ["a2c", "vscode", "gemini", "opencode"] as const) parse(text, dialect)
+      }
+    }
+    assert.isBelow(performance.now() - started, 5000)
+  })
+
   it("hides what is literal in the dialect of its file", () => {
     assert.strictEqual(mask("${input:token}", "claude-desktop"), "***")
   })
