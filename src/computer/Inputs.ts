@@ -33,12 +33,14 @@ import { makeKnownValues } from "./internal/knownValues.ts"
 import { joinValues, resolveAll, type Surroundings } from "./internal/placeholderValues.ts"
 import { makeRedactor } from "./internal/redact.ts"
 import { type Rendered, renderEntry } from "./internal/renderEntry.ts"
+import { compile } from "./internal/template.ts"
 import { makeValueStore, noValueStore } from "./internal/valueStore.ts"
 import * as SecretStore from "./SecretStore.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
 export { InputError } from "./InputError.ts"
 export { type Prompt, type PromptRequest, PromptUnavailable } from "./InputPrompt.ts"
+export { variableOf } from "./internal/inputNames.ts"
 export type { Explanation, InputDefinition, InputValue, Rendered, ValueSource }
 
 // -----------------------------------------------------------------------------
@@ -68,7 +70,10 @@ export interface Options {
   readonly prompt?: Prompt | undefined
   /** How long a person has for one value. Default: 300 seconds. */
   readonly promptTimeout?: Duration.Input | undefined
-  /** Where passwords are kept. Default: nowhere, see `SecretStore`. */
+  /**
+   * Where passwords are kept. Default: nowhere, see `SecretStore`. They are filed under the id of their input alone, as is
+   * what `valueFile` keeps: configurations that use one id share its value.
+   */
   readonly secretStore?: Layer.Layer<SecretStore.SecretStore> | undefined
   /** A file that keeps values that are no secrets. It is made when there is something to keep. Default: none. */
   readonly valueFile?: string | undefined
@@ -185,11 +190,13 @@ const make = Effect.fnUntraced(function*(
         return Redacted.make(each)
       }),
     hideSecrets: hidden.hide,
-    renderValue: (value, { directory, reveal = false } = {}) =>
-      Effect.map(
-        resolveAll([value], "a2c", surroundings(directory), undefined),
-        ({ resolved, template }) => template.fill(resolved, reveal ? {} : { hide: MASKED })[0]
-      ),
+    renderValue: (value, { directory, reveal = false } = {}) => {
+      const template = compile([value], "a2c")
+      return Effect.map(
+        resolveAll(template, surroundings(directory), undefined),
+        (resolved) => template.fill(resolved, reveal ? {} : { hide: MASKED })[0]
+      )
+    },
     explain: (entry) =>
       explainEntry(entry, {
         definitions,

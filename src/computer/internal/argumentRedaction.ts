@@ -5,7 +5,8 @@
 import { isRecord } from "../../protocol/Json.ts"
 import { makeRedactor } from "./redact.ts"
 import { saysSecret, type Schemas, schemasAt, schemasOf } from "./schemaWalk.ts"
-import { isSecretName, MASK, redactText } from "./secretText.ts"
+import { isSecretName } from "./secretNames.ts"
+import { MASK, redactText } from "./secretText.ts"
 
 /** How much is kept. */
 export interface Options {
@@ -46,9 +47,16 @@ export const textRedactor = (
   return (text) => redactText(redactValues(text))
 }
 
+/** More secrets than this are not looked for in a text. */
+const MOST_SECRETS = 1000
+
 const collect = (secret: unknown, into: Set<string>): void => {
-  if (typeof secret === "string" || typeof secret === "number") into.add(String(secret))
-  else if (typeof secret === "object" && secret !== null) Object.values(secret).forEach((each) => collect(each, into))
+  const open = [secret]
+  for (const next of open) {
+    if (into.size >= MOST_SECRETS) return
+    if (typeof next === "string" || typeof next === "number") into.add(String(next))
+    else if (typeof next === "object" && next !== null) { for (const each of Object.values(next)) open.push(each) }
+  }
 }
 
 const ELLIPSIS = "…"

@@ -11,14 +11,18 @@ import { attempt } from "./files.ts"
 
 const MAX_BYTES = 1024 * 1024
 
-/** The variables of a file; a relative path is one from `directory`. What the file says is taken literally. */
+/**
+ * The variables of a file; a relative path is one from `directory`. What the file says is taken literally. `shown` is its
+ * path as it may be shown.
+ */
 export const readEnvFile = (
   path: string,
-  directory: string | undefined
+  directory: string | undefined,
+  shown: string
 ): Effect.Effect<Readonly<Record<string, string>>, InputError> => {
   const file = resolve(directory ?? ".", path)
   const failed = (why: string) =>
-    new InputError({ reason: "store", message: `The envFile ${file} cannot be used: ${why}` })
+    new InputError({ reason: "store", message: `The envFile ${shown} cannot be used: ${why}` })
   return attempt(() => readBounded(file)).pipe(
     Effect.mapError(({ code }) => failed(describe(code))),
     Effect.flatMap((text) =>

@@ -4,14 +4,13 @@
 import * as Effect from "effect/Effect"
 import type { InputDefinition } from "../InputDefinition.ts"
 import type { ServerEntry } from "../ServerEntry.ts"
-import { looksSecret } from "./inputNames.ts"
 import type { InputResolver } from "./inputResolver.ts"
 import type { ValueSource } from "./inputSources.ts"
 import { defaultOf, isSecret } from "./inputValues.ts"
 import type { Placeholder } from "./placeholders.ts"
 import { constantValue, variableValue } from "./placeholderValues.ts"
-import { renderedParts } from "./renderEntry.ts"
-import { compile } from "./template.ts"
+import { templateOf } from "./renderEntry.ts"
+import { isSecretVariable } from "./secretNames.ts"
 
 /** A placeholder and where its value would come from. Never holds a value. */
 export interface Explanation {
@@ -37,7 +36,7 @@ interface Known {
 
 export const explainEntry = (entry: ServerEntry, known: Known): Effect.Effect<ReadonlyArray<Explanation>> =>
   Effect.forEach(
-    compile(renderedParts(entry), entry.origin.dialect).sites,
+    templateOf(entry).sites,
     ({ field, placeholder }) =>
       Effect.map(explain(placeholder, entry.origin.directory, known), (rest) => ({
         field,
@@ -60,7 +59,7 @@ const explain = (
       const { fallback, name } = placeholder
       const isSet = variableValue(placeholder, known.environment) !== undefined
       const from = isSet ? "environment" : fallback === undefined ? "missing" : "default"
-      return Effect.succeed({ kind: "variable", name, from, secret: looksSecret(name) })
+      return Effect.succeed({ kind: "variable", name, from, secret: isSecretVariable(name) })
     }
     case "Constant": {
       const { name } = placeholder

@@ -1,8 +1,6 @@
 /**
  * The environment variables that inputs are read from (specification 0.3, inputs: environment).
  */
-import { isSecretName } from "./secretText.ts"
-
 const PREFIX = "A2C_SMCP_"
 
 /** The variable of an input: its id with everything replaced that no variable may hold. Upper and lower case are kept. */
@@ -28,9 +26,3 @@ export const collidingId = (
 /** Why two inputs cannot be used beside each other. */
 export const collision = (id: string, other: string): string =>
   `The inputs "${id}" and "${other}" would both be read from the environment variable ${variableOf(id)}; rename one`
-
-/** Words that make a variable secret, though not every field: `STRIPE_KEY`, `DATABASE_DSN`, `PGPASSWORD`. */
-const secretVariable = /passw|(?:^|[_-])(?:key|pat|auth|dsn|session)(?:[_-]|$)/i
-
-/** Whether the name of a variable says that its value is a secret. */
-export const looksSecret = (name: string): boolean => isSecretName(name) || secretVariable.test(name)

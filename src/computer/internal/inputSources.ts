@@ -7,11 +7,12 @@ import * as Redacted from "effect/Redacted"
 import type { InputDefinition } from "../InputDefinition.ts"
 import { InputError } from "../InputError.ts"
 import type { SecretStore } from "../SecretStore.ts"
-import { looksSecret, variableOf } from "./inputNames.ts"
+import { variableOf } from "./inputNames.ts"
 import { checkValue, defaultOf, type InputValue, isPassword, isSecret, type Resolved } from "./inputValues.ts"
 import { parse, type Segment } from "./placeholders.ts"
 import { makeRedactor } from "./redact.ts"
 import { runCommand } from "./runCommand.ts"
+import { isSecretVariable } from "./secretNames.ts"
 import type { ValueStore } from "./valueStore.ts"
 
 /** Where a value comes from. */
@@ -91,7 +92,7 @@ export const makeInputSources = (options: SourceOptions): InputSources => {
       )
       const env = environment()
       const secretValues = Object.entries(env).flatMap(([name, value]) =>
-        value !== undefined && looksSecret(name) ? value : []
+        value !== undefined && isSecretVariable(name) ? value : []
       )
       const printed = yield* Effect.mapError(
         runCommand({

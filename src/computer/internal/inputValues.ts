@@ -6,7 +6,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { stat } from "node:fs/promises"
 import { expectation, type InputDefinition, labelled } from "../InputDefinition.ts"
-import { looksSecret } from "./inputNames.ts"
+import { isSecretVariable } from "./secretNames.ts"
 
 /** A number or a boolean stays one where it stands alone. */
 export type InputValue = string | number | boolean
@@ -19,7 +19,7 @@ export interface Resolved {
 
 /** Whether the value of an input is hidden wherever it is shown, and never written to a plain file. */
 export const isSecret = (input: InputDefinition): boolean =>
-  input.type === "command" || (input.type === "promptString" && (input.password === true || looksSecret(input.id)))
+  input.type === "command" || (input.type === "promptString" && (input.password === true || isSecretVariable(input.id)))
 
 /** Whether it is a password, which may be kept in a secret store. */
 export const isPassword = (input: InputDefinition): boolean => input.type === "promptString" && input.password === true

@@ -7,7 +7,8 @@ import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import type { Dialect } from "../ServerEntry.ts"
 import type { Fields } from "./decoding.ts"
 import * as Placeholders from "./placeholders.ts"
-import { isSecretName, MASK, redactText } from "./secretText.ts"
+import { isSecretName, isSecretOption, isSecretVariable } from "./secretNames.ts"
+import { MASK, redactText } from "./secretText.ts"
 
 /** The parameters of a server without their secrets. */
 export const maskedParameters = (config: ServerConfig, dialect: Dialect): ServerConfig["server_parameters"] => {
@@ -45,7 +46,7 @@ export const maskedText = (text: string, dialect: Dialect): string => keepingPla
 export const maskedArguments = (args: ReadonlyArray<string>, dialect: Dialect): ReadonlyArray<string> =>
   args.map((arg, index) => {
     const before = args[index - 1] ?? ""
-    if (isSecretOption(before) && !isOrdinary(before, arg)) return Placeholders.mask(arg, dialect)
+    if (announcesSecret(before) && !isOrdinary(before, arg)) return Placeholders.mask(arg, dialect)
     if (/^(-e|--env)$/.test(before)) return keepingPlaceholders(arg, dialect, (text) => hideValue(text, "=") ?? text)
     if (/^(-H|--headers?)$/.test(before)) {
       return keepingPlaceholders(arg, dialect, (text) => hideValue(text, ":") ?? hideIn(text))
@@ -59,8 +60,18 @@ export const maskedUnknown = (value: unknown, dialect: Dialect): unknown => {
   if (Array.isArray(value)) return value.map((item) => maskedUnknown(item, dialect))
   if (!isRecord(value)) return value
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, isSecretName(key) ? MASK : maskedUnknown(item, dialect)])
+    Object.entries(value).map((
+      [key, item]
+    ) => [key, isSecretName(key) ? hidden(item, dialect) : maskedUnknown(item, dialect)])
   )
+}
+
+/** Nothing but the placeholders of a value. */
+const hidden = (value: unknown, dialect: Dialect): unknown => {
+  if (typeof value === "string") return Placeholders.mask(value, dialect)
+  if (Array.isArray(value)) return value.map((item) => hidden(item, dialect))
+  if (!isRecord(value)) return MASK
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hidden(item, dialect)]))
 }
 
 // -----------------------------------------------------------------------------
@@ -86,7 +97,7 @@ const keepingPlaceholders = (text: string, dialect: Dialect, hide: (text: string
 
 const hasSecretDefault = (placeholder: Placeholders.Placeholder): boolean => {
   if (placeholder._tag !== "Variable" || placeholder.fallback === undefined) return false
-  return isSecretName(placeholder.name) ||
+  return isSecretVariable(placeholder.name) ||
     placeholder.fallback.some((segment) =>
       typeof segment === "string" ? hideInArgument(segment) !== segment : hasSecretDefault(segment)
     )
@@ -98,14 +109,10 @@ const hasSecretDefault = (placeholder: Placeholders.Placeholder): boolean => {
 
 const hideAll = (text: string): string => text.replace(/[^\ue000-\uefff]+/g, MASK)
 
-/** Names that are secret as those of an option or of a part of an address, and common words elsewhere. */
-const secretParts = /^(key|sig|signature|auth|code|pat|credentials?)$/i
-
-const isSecretPart = (name: string): boolean => isSecretName(name) || secretParts.test(name)
-
-const isSecretOption = (arg: string): boolean => {
+/** Whether the next argument is a secret. */
+const announcesSecret = (arg: string): boolean => {
   const name = /^--?([A-Za-z][\w.-]*)$/.exec(arg)?.[1]
-  return name !== undefined && isSecretPart(name)
+  return name !== undefined && isSecretOption(name)
 }
 
 /** Another option behind one that is a switch, and how many tokens there may be. */
@@ -121,7 +128,7 @@ const hideValue = (text: string, separator: ":" | "="): string | undefined => {
 
 const hideInArgument = (text: string): string => {
   const option = /^(?:--?)?([A-Za-z_][\w.-]*)\s*([=:])(?!\/\/)/.exec(text)
-  if (option !== null && isSecretPart(option[1] ?? "")) {
+  if (option !== null && isSecretOption(option[1] ?? "")) {
     return hideValue(text, option[2] === "=" ? "=" : ":") ?? text
   }
   return looksRandom(text) ? hideAll(text) : hideIn(text)
@@ -146,7 +153,7 @@ const hideInQuery = (query: string): string =>
   query.replace(
     /([?#&;]|^)([^=&;?#]+)=([^&;]*)/g,
     (_, before: string, name: string, value: string) =>
-      `${before}${name}=${isSecretPart(decoded(name)) || looksRandom(value) ? hideAll(value) : value}`
+      `${before}${name}=${isSecretOption(decoded(name)) || looksRandom(value) ? hideAll(value) : value}`
   )
 
 const decoded = (text: string): string => {

@@ -6,12 +6,11 @@ import * as Redacted from "effect/Redacted"
 import { homedir } from "node:os"
 import { basename, sep } from "node:path"
 import { InputError } from "../InputError.ts"
-import type { Dialect } from "../ServerEntry.ts"
-import { looksSecret } from "./inputNames.ts"
 import type { Needed } from "./inputSources.ts"
 import type { InputValue, Resolved } from "./inputValues.ts"
 import type { ConstantName, Placeholder, Segment } from "./placeholders.ts"
-import { compile, joinSegments, type Site, type Template } from "./template.ts"
+import { isSecretVariable } from "./secretNames.ts"
+import { joinSegments, type Site, type Template } from "./template.ts"
 
 /** Where values are looked for. */
 export interface Surroundings {
@@ -22,23 +21,15 @@ export interface Surroundings {
   readonly resolveInput: (id: string, needed: Needed) => Effect.Effect<Resolved, InputError>
 }
 
-/** A template and what stands for each of its placeholders. */
-export interface Filled {
-  readonly template: Template
-  readonly resolved: (placeholder: Placeholder) => Resolved
-}
-
 /**
- * Finds everything that values need. What can be missing without asking anybody is looked for first, and is named all at
+ * Finds everything that a template needs. What can be missing without asking anybody is looked for first, and is named all at
  * once; then inputs are resolved in the order in which they are written.
  */
 export const resolveAll = Effect.fnUntraced(function*(
-  values: ReadonlyArray<unknown>,
-  dialect: Dialect,
+  template: Template,
   surroundings: Surroundings,
   server: string | undefined
-): Effect.fn.Return<Filled, InputError> {
-  const template = compile(values, dialect)
+): Effect.fn.Return<(placeholder: Placeholder) => Resolved, InputError> {
   const problems = template.sites.flatMap((site) => problemOf(site, surroundings))
   if (problems.length > 0) return yield* Effect.fail(nothingFor(problems))
   const found = new Map<Placeholder, Resolved>()
@@ -59,12 +50,11 @@ export const resolveAll = Effect.fnUntraced(function*(
     const message = failures.map((failure) => failure.message).join(" ")
     return yield* Effect.fail(new InputError({ reason: last.reason, message }))
   }
-  const resolved = (placeholder: Placeholder): Resolved => {
+  return (placeholder) => {
     const each = found.get(placeholder)
     if (each === undefined) throw new Error("A placeholder of another template")
     return each
   }
-  return { template, resolved }
 })
 
 /** The value of a text that was taken apart: secret when a part of it is. */
@@ -122,7 +112,7 @@ const valueOf = (
     case "Input":
       return surroundings.resolveInput(placeholder.id, needed)
     case "Variable": {
-      const secret = looksSecret(placeholder.name)
+      const secret = isSecretVariable(placeholder.name)
       const value = variableValue(placeholder, surroundings.environment)
       if (value !== undefined) return plain(value, secret)
       if (placeholder.fallback === undefined) break

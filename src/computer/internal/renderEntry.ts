@@ -7,8 +7,10 @@ import type { ServerConfig, StdioServerConfig } from "../../protocol/ServerConfi
 import type { InputError } from "../InputError.ts"
 import type { ServerEntry, ServerSettings } from "../ServerEntry.ts"
 import { readEnvFile } from "./envFile.ts"
-import { looksSecret } from "./inputNames.ts"
+import { maskedText } from "./maskedConfig.ts"
 import { resolveAll, type Surroundings } from "./placeholderValues.ts"
+import { isSecretOption, isSecretVariable } from "./secretNames.ts"
+import { compile, type Template } from "./template.ts"
 
 /** A configuration that can be started. It shows nothing of itself when it is printed or written as JSON. */
 export interface Rendered {
@@ -18,8 +20,12 @@ export interface Rendered {
   readonly secrets: ReadonlyArray<string>
 }
 
-/** The parts of an entry in which placeholders are rendered. */
-export const renderedParts = ({ config, settings }: ServerEntry) => [config.server_parameters, settings] as const
+/** In scripts, `${…}` and `$name` have a meaning of their own. */
+const scripts: ReadonlySet<string> = new Set(["transform.script", "custom.source.jsonata", "custom.source.vrl"])
+
+/** The parts of an entry in which placeholders are rendered: its parameters and its settings. */
+export const templateOf = ({ config, origin, settings }: ServerEntry): Template =>
+  compile([config.server_parameters, settings], origin.dialect, scripts)
 
 /** Fails when something in it has no value, or cannot be read. */
 export const renderEntry = Effect.fnUntraced(function*(
@@ -29,7 +35,8 @@ export const renderEntry = Effect.fnUntraced(function*(
   const { bundleId, config, origin } = entry
   const secrets = new Set<string>()
   const onSecret = (text: string) => secrets.add(text)
-  const { resolved, template } = yield* resolveAll(renderedParts(entry), origin.dialect, surroundings, bundleId)
+  const template = templateOf(entry)
+  const resolved = yield* resolveAll(template, surroundings, bundleId)
   // as before, but for what became a number or a boolean
   const [parameters, settings] = template.fill(resolved, { onSecret }) as [
     ServerConfig["server_parameters"],
@@ -39,7 +46,11 @@ export const renderEntry = Effect.fnUntraced(function*(
   const { envFile, oauth } = settings
   if (oauth?.clientSecret !== undefined) onSecret(String(oauth.clientSecret))
   if (rendered.type === "stdio") {
-    const fromFile = envFile === undefined ? {} : yield* readEnvFile(String(envFile), origin.directory)
+    const fromFile = envFile === undefined ? {} : yield* readEnvFile(
+      String(envFile),
+      origin.directory,
+      maskedText(entry.settings.envFile ?? "", origin.dialect)
+    )
     const local = localParameters(rendered.server_parameters, fromFile)
     for (const value of Object.values(local.env ?? {})) onSecret(value)
     return hide({ config: { ...rendered, server_parameters: local }, settings, secrets: [...secrets] })
@@ -82,7 +93,7 @@ const remoteSecrets = function*(
   if (!URL.canParse(url)) return
   const { password, searchParams } = new URL(url)
   if (password !== "") yield* [password, unescaped(password)]
-  for (const [name, value] of searchParams) if (looksSecret(name)) yield value
+  for (const [name, value] of searchParams) if (isSecretVariable(name) || isSecretOption(name)) yield value
 }
 
 const unescaped = (text: string): string => {

@@ -1,44 +1,10 @@
 /**
- * Recognises secrets: by the name of what holds them, and by what they look like.
+ * Recognises secrets in texts: by what they look like, and by the name before them.
  */
+import { isSecretName } from "./secretNames.ts"
 
 /** Stands for what is hidden. */
 export const MASK = "***"
-
-// -----------------------------------------------------------------------------
-// Names
-// -----------------------------------------------------------------------------
-
-const SECRET_WORDS = new Set(
-  ("password passwords passwd passphrase passcode pwd secret secrets token tokens authorization cookie cookies " +
-    "credential credentials apikey apikeys privatekey accesskey secretkey signingkey encryptionkey authkey accesstoken " +
-    "refreshtoken idtoken authtoken clientsecret bearer jwt otp totp pin ssn cvv").split(" ")
-)
-
-/** Words that make a key secret: `api_key` is, `sort_key` is not. */
-const SECRET_KEYS = new Set("api private access secret signing encryption auth ssh master session service".split(" "))
-
-/** The words of a name in camelCase, snake_case, kebab-case or dotted. */
-const wordsOf = (name: string): ReadonlyArray<string> =>
-  name.slice(0, LONGEST_NAME)
-    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
-    .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-
-const LONGEST_NAME = 200
-
-/** Whether what has this name is likely to be secret: one of its words says so, not a part of a word. */
-export const isSecretName = (name: string): boolean => {
-  const words = wordsOf(name)
-  return words.some((word, index) =>
-    SECRET_WORDS.has(word) || (/^keys?$/.test(word) && SECRET_KEYS.has(words[index - 1] ?? ""))
-  )
-}
-
-// -----------------------------------------------------------------------------
-// Looks
-// -----------------------------------------------------------------------------
 
 // Each of them begins where no word goes on, so that a long run of candidates is looked at once.
 const LOOKS: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [

@@ -39,8 +39,8 @@ const entryValue = (key: string, entry: ServerEntry, directory: string | undefin
     disabled: config.disabled || undefined
   })
   if (settings.custom !== undefined) {
-    const { disabled: _, ...source } = settings.custom.source
-    return { ...translate(source) as Fields, ...identity }
+    const { disabled: _, jsonata, vrl, ...source } = settings.custom.source
+    return { ...translate(source) as Fields, ...present({ jsonata, vrl }), ...identity }
   }
   const { server_parameters: strange, ...others } = extra ?? {}
   return {

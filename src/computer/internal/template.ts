@@ -28,10 +28,14 @@ type Fill = (put: (placeholder: Placeholder) => InputValue) => unknown
 /** What is nested deeper is left as it is. */
 const MAX_NESTING = 64
 
-/** Takes values apart; the fields of each are named from its root. */
-export const compile = (values: ReadonlyArray<unknown>, dialect: Dialect): Template => {
+/** Takes values apart; the fields of each are named from its root. Those that are `literal` are left as they are. */
+export const compile = (
+  values: ReadonlyArray<unknown>,
+  dialect: Dialect,
+  literal: ReadonlySet<string> = new Set()
+): Template => {
   const sites: Array<Site> = []
-  const fills = values.map((value) => compileAt(value, { dialect, sites }, "", 0))
+  const fills = values.map((value) => compileAt(value, { dialect, literal, sites }, "", 0))
   return {
     sites,
     fill: (resolved, { hide, onSecret } = {}) => {
@@ -59,10 +63,12 @@ export const joinSegments = (
 
 interface Compiling {
   readonly dialect: Dialect
+  readonly literal: ReadonlySet<string>
   readonly sites: Array<Site>
 }
 
 const compileAt = (value: unknown, compiling: Compiling, field: string, depth: number): Fill => {
+  if (compiling.literal.has(field)) return () => value
   if (typeof value === "string") {
     const segments = parse(value, compiling.dialect)
     for (const segment of segments) {

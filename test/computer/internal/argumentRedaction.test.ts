@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { redactArguments, textRedactor } from "../../../src/computer/internal/argumentRedaction.ts"
-import { isSecretName, redactText } from "../../../src/computer/internal/secretText.ts"
+import { isSecretName } from "../../../src/computer/internal/secretNames.ts"
+import { redactText } from "../../../src/computer/internal/secretText.ts"
 
 const CANARY = "canary-7Qp2vXw9"
 

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as ConfigFile from "../../../src/computer/ConfigFile.ts"
-import { collidingId, looksSecret, variableOf } from "../../../src/computer/internal/inputNames.ts"
+import { collidingId, variableOf } from "../../../src/computer/internal/inputNames.ts"
+import { isSecretVariable } from "../../../src/computer/internal/secretNames.ts"
 
 const variables: ReadonlyArray<readonly [id: string, variable: string]> = [
   ["token", "A2C_SMCP_token"],
@@ -55,7 +56,7 @@ describe("inputNames", () => {
   })
 
   it.each(names)("takes the value of %s for a secret: %s", (name, secret) => {
-    assert.strictEqual(looksSecret(name), secret)
+    assert.strictEqual(isSecretVariable(name), secret)
   })
 
   it.effect("leaves out the second of two inputs that share a variable when a file is loaded", () =>
