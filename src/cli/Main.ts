@@ -23,6 +23,7 @@ import { configCommand } from "./ConfigCommand.ts"
 import { conformanceCommand } from "./ConformanceCommand.ts"
 import { demoCommand } from "./DemoCommand.ts"
 import { desktopCommand } from "./DesktopCommand.ts"
+import { doctorCommand } from "./DoctorCommand.ts"
 import { type ExitCode, exitCodeLines, exitCodes } from "./internal/exitCodes.ts"
 import { oneLine, report } from "./internal/failure.ts"
 import { environmentOf } from "./internal/flags.ts"
@@ -66,6 +67,7 @@ const smcp = Command.make("smcp").pipe(
     agentCommand,
     desktopCommand,
     configCommand,
+    doctorCommand,
     conformanceCommand,
     demoCommand
   ]),

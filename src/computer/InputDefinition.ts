@@ -5,6 +5,11 @@
 import * as Schema from "effect/Schema"
 import { PickOption, type ServerInput } from "../protocol/ServerConfig.ts"
 
+export {
+  /** The environment variable that an input is read from: `A2C_SMCP_` and its id. */
+  variableOf
+} from "./internal/inputNames.ts"
+
 const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 const base = { id: Schema.NonEmptyString, description: maybe(Schema.String) } as const

@@ -283,6 +283,12 @@ const otherCommands = [
   },
   { name: "status", group: "utility", parameters: [], help: "The connection, the office, the servers, the calls" },
   {
+    name: "doctor",
+    group: "utility",
+    parameters: [],
+    help: "What is wrong with the servers and the connection, and what to do"
+  },
+  {
     name: "help",
     aliases: ["?"],
     group: "utility",

@@ -11,10 +11,11 @@ import { exitCodes } from "../internal/exitCodes.ts"
 import { Failure, report, usage } from "../internal/failure.ts"
 import { printJson, say } from "../internal/output.ts"
 import type { KnownCommand } from "./ConsoleCommand.ts"
-import { isOfScreen, present, read, run, stdoutPage } from "./internal/execute.ts"
+import { isOfScreen, present, read, run } from "./internal/execute.ts"
 import { readText } from "./internal/jsonArgument.ts"
 import { bind } from "./internal/resolve.ts"
 import type { Services } from "./Session.ts"
+import { stdoutPage } from "./View.ts"
 
 /** Options of {@link script}. */
 export interface Options {

@@ -2,7 +2,7 @@
  * What a command of the console has to show: a value for programs and a text for people.
  */
 import * as CliOutput from "effect/cli/CliOutput"
-import { cut, printable, table } from "../internal/output.ts"
+import { cut, lineWidth, printable, table } from "../internal/output.ts"
 
 /** Where a text is going to be shown. */
 export interface Page {
@@ -10,6 +10,12 @@ export interface Page {
   readonly width: number
   readonly colours: boolean
 }
+
+/** Where stdout is shown. */
+export const stdoutPage = (): Page => ({
+  width: lineWidth(),
+  colours: process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb"
+})
 
 /** The answer of a command. */
 export interface View {

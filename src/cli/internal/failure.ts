@@ -38,10 +38,17 @@ export const report = (cause: Cause.Cause<unknown>): Report => {
 /** Joins lines and drops what a terminal would obey. */
 export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
 
+/** What is wrong, in one line, and what to do about it. */
+export const explain = (
+  { reason }: SmcpError.SmcpError
+): { readonly what: string; readonly advice: string | undefined } => ({
+  what: oneLine(whatOf(reason)),
+  advice: adviceOn(reason)
+})
+
 const ofSmcpError = (error: SmcpError.SmcpError): Report => {
-  const { reason } = error
-  const advice = adviceOn(reason)
-  return { exitCode: exitCodeOf(reason), line: sentence(oneLine(whatOf(reason)), advice) }
+  const { advice, what } = explain(error)
+  return { exitCode: exitCodeOf(error.reason), line: sentence(what, advice) }
 }
 
 /** The message, with the kind of trouble where the code alone says little. */

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { SmcpError } from "../../../protocol/SmcpError.ts"
 import { type Failure, usage } from "../../internal/failure.ts"
-import { lineWidth, print, printJson } from "../../internal/output.ts"
+import { print, printJson } from "../../internal/output.ts"
 import type { KnownCommand } from "../ConsoleCommand.ts"
 import type { Services } from "../Session.ts"
 import type { Page, View } from "../View.ts"
@@ -37,12 +37,6 @@ export const run = (
   isOfScreen(command)
     ? Effect.fail(usage(`"${command.name}" is for the prompt of "smcp computer"`))
     : Effect.suspend(() => handlers[command.name as Exclude<typeof command.name, "clear" | "quit">](args))
-
-/** Where stdout is shown. */
-export const stdoutPage = (): Page => ({
-  width: lineWidth(),
-  colours: process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb"
-})
 
 /** Prints what a command has to show. */
 export const present = (

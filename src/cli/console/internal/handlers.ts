@@ -5,6 +5,7 @@ import type { CommandName } from "../ConsoleCommand.ts"
 import type { Run } from "../Session.ts"
 import * as approvals from "./approvalCommands.ts"
 import * as config from "./configCommands.ts"
+import { doctor } from "./doctorCommand.ts"
 import { help } from "./helpCommand.ts"
 import * as inputs from "./inputCommands.ts"
 import * as logins from "./loginCommands.ts"
@@ -59,5 +60,6 @@ export const handlers: Readonly<Record<Exclude<CommandName, "clear" | "quit">, R
   mcp: config.mcp,
   "config save": config.save,
   status: office.status,
+  doctor,
   help
 }
