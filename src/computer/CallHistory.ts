@@ -6,11 +6,12 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CallRecord } from "./CallRecord.ts"
 import { redactArguments, textRedactor } from "./internal/argumentRedaction.ts"
+import { shortName } from "./internal/shortName.ts"
+import { makeSignal } from "./internal/signal.ts"
 
 /** The newest tool calls. */
 export class CallHistory extends Context.Service<CallHistory, {
@@ -36,8 +37,7 @@ const RAW_FOR: Duration.Input = "1 second"
 const make = Effect.fnUntraced(function*(size: number): Effect.fn.Return<CallHistory["Service"], never, Scope.Scope> {
   const cleaning = yield* FiberHandle.make<void>()
   const fork = yield* FiberHandle.runtime(cleaning)()
-  const changed = yield* PubSub.sliding<void>({ capacity: 1, replay: 1 })
-  PubSub.publishUnsafe(changed, undefined)
+  const { stream: changed, tell } = makeSignal()
   /** The newest last; those from `raw` on are not cleaned yet. */
   const kept: Array<CallRecord> = []
   let raw = 0
@@ -71,10 +71,10 @@ const make = Effect.fnUntraced(function*(size: number): Effect.fn.Return<CallHis
           raw = Math.max(0, raw - 1)
         }
         cleanSoon()
-        PubSub.publishUnsafe(changed, undefined)
+        tell()
       }),
     recent: Effect.sync(recent),
-    changes: Stream.map(Stream.fromPubSub(changed), recent)
+    changes: Stream.map(changed, recent)
   })
 })
 
@@ -82,6 +82,10 @@ const withoutSecrets = (record: CallRecord): CallRecord => {
   const { args, error, inputSchema } = record
   return {
     ...record,
+    requestId: shortName(record.requestId),
+    agent: shortName(record.agent),
+    tool: shortName(record.tool),
+    exposedName: shortName(record.exposedName),
     args: redactArguments(args, inputSchema),
     error: error === undefined ? undefined : textRedactor(args, inputSchema)(error)
   }

@@ -131,36 +131,31 @@ const make = Effect.gen(function*() {
       since,
       progress: undefined
     }
-    const used = desktop.used(route.bundleId)
-    // during the call its windows may change as well as at its end
     return Effect.andThen(
-      used,
-      Effect.ensuring(
-        Effect.flatMap(runs.run(running, request.timeout * 1000, call(begun, prepare)), (end) => ended(end, begun)),
-        used
-      )
+      desktop.used(route.bundleId),
+      Effect.flatMap(runs.run(running, request.timeout * 1000, call(begun, prepare)), (end) => ended(end, begun))
     )
+  }
+
+  /** Follows every call. It does not fail: without a result nobody waits for one any more. */
+  const concluded = (begun: Begun) => (exit: Exit.Exit<CallToolResult>): Effect.Effect<void> => {
+    const recorded = record(begun, Exit.isSuccess(exit) ? exit.value : ToolResult.cancelled)
+    // during the call its windows may have changed as well as at its beginning
+    return begun.route === undefined ? recorded : Effect.andThen(desktop.used(begun.route.bundleId), recorded)
   }
 
   return ToolCalls.of({
     run: (request, prepare = Effect.succeed) =>
-      Effect.flatMap(
-        registry.resolve(request.tool_name),
-        (route) =>
-          Effect.flatMap(Clock.currentTimeMillis, (since) => {
-            // looking and registering happen without a suspension in between
-            if (runs.has(request.req_id)) return Effect.fail(stillRunning(request.req_id))
-            const begun: Begun = { request, route, since, verdict: undefined }
-            const result = isRouted(begun)
-              ? conduct(begun, prepare)
-              : Effect.succeed(ToolResult.unknownTool(request.tool_name))
-            // it does not fail: without a result nobody waits for one any more
-            return Effect.onExit(
-              result,
-              (exit) => record(begun, Exit.isSuccess(exit) ? exit.value : ToolResult.cancelled)
-            )
-          })
-      ),
+      Effect.flatMap(registry.resolve(request.tool_name), (route) =>
+        Effect.clockWith((clock) => {
+          // looking and registering happen without a suspension in between
+          if (runs.has(request.req_id)) return Effect.fail(stillRunning(request.req_id))
+          const begun: Begun = { request, route, since: clock.currentTimeMillisUnsafe(), verdict: undefined }
+          const result = isRouted(begun)
+            ? conduct(begun, prepare)
+            : Effect.succeed(ToolResult.unknownTool(request.tool_name))
+          return Effect.onExit(result, concluded(begun))
+        })),
     cancel: (requestId) => Effect.sync(() => runs.cancel(requestId)),
     running: Effect.sync(runs.list),
     changes: runs.changes
@@ -176,7 +171,7 @@ const makeRecorder = Effect.gen(function*() {
   const audit = yield* AuditLog
   const inputs = yield* Inputs
   return ({ request, route, since, verdict }: Begun, result: CallToolResult): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.clockWith((clock) => {
       const outcome = verdict?._tag === "Refused" ? "refused" : outcomeOf(result)
       const record: CallRecord = {
         time: since,
@@ -192,7 +187,7 @@ const makeRecorder = Effect.gen(function*() {
           ? undefined
           : errorText(result, (text) => route === undefined ? text : inputs.hideSecrets(route.bundleId, text)),
         decidedBy: verdict?.by,
-        durationMillis: now - since
+        durationMillis: clock.currentTimeMillisUnsafe() - since
       }
       return Effect.andThen(history.add(record), audit.write(record))
     })

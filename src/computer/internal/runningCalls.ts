@@ -9,11 +9,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as PubSub from "effect/PubSub"
 import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import type { Progress } from "../McpClient.ts"
 import type { RunningCall } from "../ToolCalls.ts"
+import { makeSignal } from "./signal.ts"
 
 /** Why a call was ended from outside, if it was. */
 export type EndedBy = "cancel" | "deadline" | undefined
@@ -39,11 +39,9 @@ export const makeRunningCalls = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const runs = new Map<string, Run>()
-  const changed = yield* PubSub.sliding<void>({ capacity: 1, replay: 1 })
-  PubSub.publishUnsafe(changed, undefined)
+  const { stream: changed, tell } = makeSignal()
   let alarm: { readonly at: number; readonly fiber: Fiber.Fiber<void> } | undefined
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const tell = () => PubSub.publishUnsafe(changed, undefined)
   const list = (): ReadonlyArray<RunningCall> => Array.from(runs.values(), ({ call }) => call)
 
   const end = (run: Run, by: EndedBy): void => {
@@ -82,7 +80,7 @@ export const makeRunningCalls = Effect.gen(function*() {
     has: (requestId: string): boolean => runs.has(requestId),
     list,
     /** The calls now, and again after every change. */
-    changes: Stream.map(Stream.fromPubSub(changed), list),
+    changes: Stream.map(changed, list),
     cancel: (requestId: string): void => {
       const run = runs.get(requestId)
       if (run !== undefined) end(run, "cancel")

@@ -12,31 +12,28 @@ import type { Supervised } from "./serverSupervisor.ts"
 /** How long a call waits for a server that was lost, in milliseconds. */
 const PATIENCE = 10_000
 
-/** Uses the connection of a server as soon as there is one. */
+/** Uses the connection of a server as soon as there is one. This is on the way of every call. */
 export const claim = <A, E, R>(
   server: Supervised,
   use: (client: McpClient) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | McpError, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      taken(server, restore(connected(server))),
-      (connection) => Effect.ensuring(restore(Effect.suspend(() => use(connection.client))), giveBack(connection))
-    )
-  )
-
-/** Looking and taking happen without a suspension in between: a connection that is taken is not idle. */
-const taken = (server: Supervised, wait: Effect.Effect<void, McpError>): Effect.Effect<Connection, McpError> =>
   Effect.suspend(() => {
-    const { connection } = server
-    if (connection === undefined) return Effect.andThen(wait, taken(server, wait))
-    connection.users++
-    return Effect.succeed(connection)
+    let taken: Connection | undefined
+    // looking and taking happen without a suspension in between: a connection that is taken is not idle
+    const take: Effect.Effect<A, E | McpError, R> = Effect.suspend(() => {
+      taken = server.connection
+      if (taken === undefined) return Effect.andThen(connected(server), take)
+      taken.users++
+      return use(taken.client)
+    })
+    return Effect.onExit(take, () => taken === undefined ? Effect.void : giveBack(taken))
   })
 
 const giveBack = (connection: Connection): Effect.Effect<void> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
+  Effect.clockWith((clock) => {
     connection.users--
-    connection.usedAt = now
+    connection.usedAt = clock.currentTimeMillisUnsafe()
+    return Effect.void
   })
 
 /** Waits until a server is connected, starting one that is idle; fails when it will not be soon. */

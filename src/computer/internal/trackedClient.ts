@@ -27,11 +27,11 @@ export const trackClient = (client: McpClient, activity: Activity, clock: Clock.
   const tracked = <A>(self: Effect.Effect<A, McpError>): Effect.Effect<A, McpError> =>
     Effect.suspend(() => {
       activity.inFlight++
-      return Effect.onExit(self, (exit) =>
-        Effect.sync(() => {
-          activity.inFlight--
-          if (isAnswer(exit)) activity.answeredAt = clock.currentTimeMillisUnsafe()
-        }))
+      return Effect.onExit(self, (exit) => {
+        activity.inFlight--
+        if (isAnswer(exit)) activity.answeredAt = clock.currentTimeMillisUnsafe()
+        return Effect.void
+      })
     })
   return {
     ...client,
