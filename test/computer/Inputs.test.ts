@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Inputs from "../../src/computer/Inputs.ts"
 import * as SecretStore from "../../src/computer/SecretStore.ts"
@@ -96,6 +96,40 @@ describe("Inputs: where a value comes from", () => {
           Effect.suspend(() => {
             asked.push(id)
             return Effect.delay(Effect.succeed(`answer ${asked.length}`), "1 second")
+          })
+      }))
+    }))
+
+  it.effect("keeps what was set or cleared while somebody was asked", () =>
+    Effect.gen(function*() {
+      const valueFile = join(yield* temporaryFolder, "values.json")
+      const kept = () => JSON.parse(readFileSync(valueFile, "utf8")) as unknown
+      const asked = yield* Queue.make<Deferred.Deferred<string>>()
+      yield* Effect.gen(function*() {
+        const { values } = yield* Inputs.Inputs
+        /** Somebody answers after something else was done; whoever needed it gets what was asked for. */
+        const meanwhile = Effect.fnUntraced(function*(change: Effect.Effect<void, Inputs.InputError>) {
+          const starting = yield* Effect.forkChild(valuesOf("city"), { startImmediately: true })
+          const answer = yield* Queue.take(asked)
+          yield* change
+          yield* Deferred.succeed(answer, "late")
+          assert.deepStrictEqual(yield* Fiber.join(starting), ["late"])
+        })
+        yield* meanwhile(values.set("city", "Oslo"))
+        assert.deepStrictEqual(yield* valuesOf("city"), ["Oslo"])
+        assert.deepStrictEqual(kept(), { city: "Oslo" })
+        yield* values.clear("city")
+        yield* meanwhile(values.clear("city"))
+        assert.isUndefined(yield* values.get("city"))
+        assert.deepStrictEqual(kept(), {})
+      }).pipe(provide({
+        inputs: [city],
+        valueFile,
+        prompt: () =>
+          Effect.gen(function*() {
+            const answer = yield* Deferred.make<string>()
+            yield* Queue.offer(asked, answer)
+            return yield* Deferred.await(answer)
           })
       }))
     }))

@@ -9,8 +9,12 @@ import { MAX_DEPTH, parse, type Segment } from "./placeholders.ts"
  * Looked for in the definitions alone, before anybody waits for anybody.
  */
 export const chainProblem = (id: string, definitions: ReadonlyMap<string, InputDefinition>): string | undefined => {
+  // where nothing was wrong, at which depth: otherwise inputs that share others take ever longer
+  const sound = new Set<string>()
   const follow = (chain: ReadonlyArray<string>): string | undefined => {
     const last = chain.at(-1) ?? id
+    const place = `${chain.length} ${last}`
+    if (sound.has(place)) return undefined
     const shown = () => chain.map((each) => `"${each}"`).join(" → ")
     if (chain.indexOf(last) < chain.length - 1) return `The input "${id}" needs itself: ${shown()}.`
     if (chain.length > MAX_DEPTH) return `The input "${id}" needs others more than ${MAX_DEPTH} deep: ${shown()}.`
@@ -18,6 +22,7 @@ export const chainProblem = (id: string, definitions: ReadonlyMap<string, InputD
       const problem = follow([...chain, next])
       if (problem !== undefined) return problem
     }
+    sound.add(place)
     return undefined
   }
   return follow([id])

@@ -52,22 +52,29 @@ export const makeInputResolver = Effect.fnUntraced(function*(
   const sources = makeInputSources(options)
   const cache = makeCache()
   const neededFor = new Map<string, Needed>()
+  /** The search whose value counts, by id: of one that began before its value was set or cleared it does not. */
+  const searches = new Map<string, object>()
   const flights = yield* RcMap.make({
     lookup: Effect.fnUntraced(function*(id: string) {
       const input = definitions.get(id)
       if (input === undefined) return yield* Effect.fail(undefinedInput(id))
+      const search = {}
+      searches.set(id, search)
       const { from, value } = yield* find(input, sources, options.asking, neededFor.get(id))
-      if (from === "prompt") yield* remember(input, value)
-      if (from === "command") yield* remember(input, value, COMMAND_OUTPUT_KEPT)
+      if (from !== undefined && searches.get(id) === search) {
+        if (from === "prompt") yield* sources.keep(input, value)
+        yield* remember(input, value, from === "prompt" ? Infinity : COMMAND_OUTPUT_KEPT)
+      }
       return { value: Redacted.make(value), secret: isSecret(input) }
     })
   })
-  const remember = Effect.fnUntraced(function*(input: InputDefinition, value: InputValue, millis: number = Infinity) {
-    // its definition may have changed meanwhile
-    if (definitions.get(input.id) !== input) return
-    yield* cache.set(input.id, value, millis)
-    yield* changed
-  })
+  const remember = (input: InputDefinition, value: InputValue, millis: number) =>
+    Effect.andThen(cache.set(input.id, value, millis), changed)
+  const forget = (id: string) =>
+    Effect.suspend(() => {
+      searches.delete(id)
+      return Effect.as(RcMap.invalidate(flights, id), cache.delete(id))
+    })
   return {
     resolve: Effect.fnUntraced(function*(id, needed) {
       const input = definitions.get(id)
@@ -94,11 +101,13 @@ export const makeInputResolver = Effect.fnUntraced(function*(
         ? yield* sources.fallback(input)
         : yield* sources.checked(input, raw, "that is to be set")
       if (value === undefined) return yield* Effect.fail(nothingToSet(input))
+      // whatever is being looked for meanwhile is neither kept before nor remembered after
+      yield* forget(input.id)
       yield* sources.keep(input, value)
-      yield* RcMap.invalidate(flights, input.id)
-      yield* remember(input, value)
+      yield* forget(input.id)
+      yield* remember(input, value, Infinity)
     }),
-    forget: (id) => Effect.suspend(() => Effect.as(RcMap.invalidate(flights, id), cache.delete(id)))
+    forget
   }
 })
 
@@ -139,10 +148,7 @@ const find = Effect.fnUntraced(function*(
   else if (kept.success !== undefined) return { value: kept.success }
   if (input.type === "command") return { value: yield* sources.command(input), from: "command" }
   const answer = yield* askPerson(asking, input, needed, (raw) => sources.check(input, raw))
-  if (answer !== undefined) {
-    yield* sources.keep(input, answer)
-    return { value: answer, from: "prompt" }
-  }
+  if (answer !== undefined) return { value: answer, from: "prompt" }
   const fallback = yield* sources.fallback(input)
   if (fallback !== undefined) return { value: fallback }
   const { message } = missing(input, asking.prompt !== undefined)
