@@ -152,6 +152,31 @@ describe("Inputs: rendering", () => {
       }).pipe(provide({ environment }))
     }))
 
+  it.effect("leaves scripts as they are, whatever the grammar of the file", () =>
+    Effect.gen(function*() {
+      const script = "$map($, function($v) { ${id: $v.HOME, \"all\": $$} })"
+      for (const dialect of ["a2c", "gemini", "opencode"] as const) {
+        const entry = local({ args: ["${HOME}"] }, {
+          dialect,
+          settings: {
+            transform: { language: "jsonata", script },
+            custom: { transport: "mine", source: { jsonata: script, vrl: "\"${x}{env:X}\"" } }
+          }
+        })
+        const { settings } = yield* rendered(entry)
+        assert.deepStrictEqual(settings, entry.settings)
+        const { explain } = yield* Inputs.Inputs
+        assert.deepStrictEqual((yield* explain(entry)).length, dialect === "opencode" ? 0 : 1)
+      }
+    }).pipe(provide({ environment: { HOME: "/home/me" } })))
+
+  it.effect("says nothing of what stands for a part of the path of an envFile", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(rendered(local({}, { settings: { envFile: "${DIR_TOKEN}/no.env" } })))
+      assert.include(error.message, "${DIR_TOKEN}/no.env")
+      assert.notInclude(error.message, "s3cret")
+    }).pipe(provide({ environment: { DIR_TOKEN: "/s3cret" } })))
+
   it.effect("adds the variables of an envFile under those that are given by name", () =>
     Effect.gen(function*() {
       const folder = yield* temporaryFolder
@@ -169,11 +194,13 @@ describe("Inputs: rendering", () => {
 
   it.effect("takes for secrets what has their place or their name", () =>
     Effect.gen(function*() {
-      const { secrets } = yield* rendered(remote("https://u:p%40ss@h/?api_key=k-123&q=plain&home=${MY_TOKEN}", {
-        Authorization: "Bearer ${MY_TOKEN}",
-        "X-Plain": "literal"
-      }))
-      assert.sameMembers([...secrets], ["t0ken-123", "p%40ss", "p@ss", "k-123", "Bearer t0ken-123", "literal"])
+      const { secrets } = yield* rendered(
+        remote("https://u:p%40ss@h/?api_key=k-123&sig=s-456&q=plain&home=${MY_TOKEN}", {
+          Authorization: "Bearer ${MY_TOKEN}",
+          "X-Plain": "literal"
+        })
+      )
+      assert.sameMembers([...secrets], ["t0ken-123", "p%40ss", "p@ss", "k-123", "s-456", "Bearer t0ken-123", "literal"])
     }).pipe(provide({ environment: { MY_TOKEN: "t0ken-123" } })))
 
   it.effect("shows nothing of what is rendered", () =>
