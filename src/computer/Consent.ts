@@ -3,7 +3,11 @@
  *
  * A call is looked at in this order, and the first that has an opinion decides: a rule of the policy that denies it;
  * `auto_apply: true` in the configuration, which lets it run; a rule of the policy that allows it or wants it asked; the
- * mode. Where a person is to be asked, what they decided for good about this very tool is their answer.
+ * mode. Where a person is to be asked, what they decided for good about this very tool is their answer; their `never` holds
+ * in every mode.
+ *
+ * Nothing that a server says of its tools lets them run where a person is to be asked: the `auto_apply` that counts is that
+ * of the configuration. In the mode `read-only`, and for rules with an `annotation`, the server is taken at its word.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -64,7 +68,7 @@ export interface Refused {
 
 /**
  * What happens to calls about which nobody has said anything: `ask` asks a person, `read-only` runs the tools that their
- * servers declare to be read-only, `all` runs everything.
+ * servers declare to be read-only, which is believed, and `all` runs everything.
  */
 export type Mode = "ask" | "read-only" | "all"
 
@@ -190,7 +194,7 @@ const make = Effect.fnUntraced(
       if (call.autoApply === true) return allowed("auto_apply")
       if (action === "allow") return allowed("policy")
       if (action === "ask" || mode === "ask") return askPerson(call)
-      return mode === "all" ? allowed("all") : readOnly(call)
+      return unlessNever(call, approvals, mode === "all" ? allowed("all") : readOnly(call))
     }
 
     return {
@@ -224,15 +228,33 @@ const readOnly = (call: PendingCall): Effect.Effect<Verdict> => {
     : allowed("read-only")
 }
 
+/** What was decided for good about a tool as it is now; `changed` when it was another one then. */
+const decisionOn = Effect.fnUntraced(function*(call: PendingCall, approvals: Approvals) {
+  const hash = toolHash(call.entry, call.definition)
+  const subject = { server: call.server, tool: call.tool, program: programHash(call.entry) }
+  const known = yield* approvals.find(subject)
+  const isSame = known !== undefined && known.hash === hash
+  return { hash, subject, decision: isSame ? known.decision : undefined, changed: known !== undefined && !isSame }
+})
+
+/** The verdict where no person is asked, who may have been before. */
+const unlessNever = Effect.fnUntraced(
+  function*(call: PendingCall, approvals: Approvals, verdict: Effect.Effect<Verdict>) {
+    const refusals = (yield* approvals.all).filter(({ decision }) => decision === "never")
+    // few calls are worth a hash
+    if (!refusals.some(({ server, tool }) => server === call.server && tool === call.tool)) return yield* verdict
+    const { decision } = yield* decisionOn(call, approvals)
+    return decision === "never" ? verdictOf(call, { _tag: "Settled", answer: decision }) : yield* verdict
+  }
+)
+
 /** Takes the answer from what is remembered, or asks. */
 const makeAsking = (approvals: Approvals, questions: Questions<Question, Answer> | undefined) =>
   Effect.fnUntraced(function*(call: PendingCall): Effect.fn.Return<Verdict> {
-    const hash = toolHash(call.entry, call.definition)
-    const subject = { server: call.server, tool: call.tool, program: programHash(call.entry) }
-    const known = yield* approvals.find(subject)
-    if (known !== undefined && known.hash === hash) return verdictOf(call, { _tag: "Settled", answer: known.decision })
+    const { changed, decision, hash, subject } = yield* decisionOn(call, approvals)
+    if (decision !== undefined) return verdictOf(call, { _tag: "Settled", answer: decision })
     if (questions === undefined) return verdictOf(call, undefined)
-    const question = questionOf(call, hash, known !== undefined)
+    const question = questionOf(call, hash, changed)
     const reply = yield* questions.put(question, (answer) => {
       if (hash === undefined || (answer !== "always" && answer !== "never")) return Effect.void
       const { server, tool } = call

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { join } from "node:path"
 import * as Consent from "../../src/computer/Consent.ts"
 import type { ServerEntry } from "../../src/computer/ServerEntry.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { call, described, entry, open, person, readOnly, said, settled, start } from "./support/consent.ts"
 
 describe("Consent", () => {
@@ -64,6 +66,37 @@ describe("Consent", () => {
         assert.deepStrictEqual(JSON.parse(`{${snippet}}`), { tool_meta: { "odd \"name\"": { auto_apply: true } } })
         assert.notInclude(text, "t0ps3cret")
       }
+    }))
+
+  it.effect("holds to a never in every mode, until the tool is another one", () =>
+    Effect.gen(function*() {
+      const memoryFile = join(yield* temporaryFolder, "approvals.json")
+      const { check: ask } = yield* open({ mode: "ask", ask: () => Effect.succeed("never"), memoryFile })
+      yield* ask(call(readOnly))
+      for (const [mode, otherwise] of [["all", "all"], ["read-only", "read-only"]] as const) {
+        const { check } = yield* open({ mode, memoryFile })
+        assert.match(said(yield* check(call(readOnly))), /^remembered: .*are refused by the person/)
+        assert.strictEqual(said(yield* check(call({ ...readOnly, tool: "other" }))), otherwise)
+        assert.strictEqual(said(yield* check(call({ ...readOnly, server: "others" }))), otherwise)
+        const changed = described({ annotations: { readOnlyHint: true }, description: "Writes two files" })
+        assert.strictEqual(said(yield* check(call({ definition: changed }))), otherwise)
+        assert.strictEqual(said(yield* check(call({ ...readOnly, autoApply: true }))), "auto_apply")
+      }
+    }))
+
+  it.effect("refuses what would be the hundred and first question", () =>
+    Effect.gen(function*() {
+      const { ask, asked } = person()
+      const { check, pending } = yield* open({ mode: "ask", ask })
+      const calls = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, index) => index),
+        (index) => start(check(call({ requestId: String(index) })))
+      )
+      assert.match(said(yield* check(call())), /^failure: .*too many calls wait for an answer/)
+      yield* Fiber.interrupt(calls[50]!)
+      yield* start(check(call({ requestId: "later" })))
+      assert.strictEqual((yield* pending).at(-1)?.requestId, "later")
+      assert.strictEqual(asked.length, 1)
     }))
 
   it("knows its modes by name, and the one where none is chosen", () => {

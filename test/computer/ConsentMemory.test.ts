@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type * as Consent from "../../src/computer/Consent.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
@@ -59,6 +59,24 @@ describe("Consent that is remembered in a file", () => {
       assert.strictEqual(said(yield* one.check(call())), "person")
       assert.strictEqual((yield* two.remembered).length, 2)
     }))
+
+  it.live.skipIf(process.platform === "win32")(
+    "is not believed when others may have written it",
+    () =>
+      Effect.gen(function*() {
+        const file = join(yield* temporaryFolder, "approvals.json")
+        const lines: Array<string> = []
+        yield* session(file, always, ({ check }) => check(call()))
+        for (const [mode, expected] of [[0o602, /^nobody/], [0o620, /^nobody/], [0o644, /^remembered$/]] as const) {
+          chmodSync(file, mode)
+          const verdict = yield* session(file, undefined, ({ check }) => check(call())).pipe(
+            Effect.provide(logged(lines))
+          )
+          assert.match(said(verdict), expected)
+        }
+        assert.strictEqual(lines.filter((line) => line.includes("others could have written it")).length, 2)
+      })
+  )
 
   it.live("fails no call when the file is broken or cannot be written", () =>
     Effect.gen(function*() {

@@ -26,7 +26,11 @@ export type Trait = typeof traits[number]
 /** A rule holds for the calls that meet all of its conditions; one without any holds for every call. */
 export interface Rule {
   readonly action: Action
-  /** The name under which the tool is called, or the one its server has for it. `*` stands for any text. */
+  /**
+   * The name under which the tool is called, or the one its server has for it. `*` stands for any text. Servers choose the
+   * names of their tools: without `server`, a rule that allows `read_file` allows that of every server, and one that
+   * allows `files__read` holds for the name under which a tool is called alone.
+   */
   readonly tool?: string | undefined
   /** The bundle id of the server. `*` stands for any text. */
   readonly server?: string | undefined
@@ -57,10 +61,17 @@ export interface Subject {
 export const decide = (rules: ReadonlyArray<Rule>, subject: Subject): Action | undefined =>
   rules.find((rule) => holds(rule, subject))?.action
 
-const holds = ({ annotation, server, tool }: Rule, subject: Subject): boolean =>
-  (tool === undefined || matches(tool, subject.exposedName) || matches(tool, subject.tool)) &&
-  (server === undefined || matches(server, subject.server)) &&
-  (annotation === undefined || hasTrait(subject.definition, annotation))
+const holds = (rule: Rule, subject: Subject): boolean => {
+  const { annotation, server, tool } = rule
+  return (tool === undefined || matches(tool, subject.exposedName) ||
+    (matches(tool, subject.tool) && !mayBePretended(rule))) &&
+    (server === undefined || matches(server, subject.server)) &&
+    (annotation === undefined || hasTrait(subject.definition, annotation))
+}
+
+/** A server may give a tool the name under which that of another server is called. */
+const mayBePretended = ({ action, server, tool = "" }: Rule): boolean =>
+  action === "allow" && server === undefined && tool.includes("__")
 
 /** Whether a tool has a trait, by its annotations. */
 export const hasTrait = ({ annotations = {} }: Subject["definition"], trait: Trait): boolean => {

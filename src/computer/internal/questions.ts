@@ -38,6 +38,9 @@ interface Waiting<Question, Answer> {
   readonly settled: Deferred.Deferred<Reply<Answer>>
 }
 
+/** How many questions wait at most: whoever calls must not fill the memory, nor what the person is shown. */
+const MOST_WAITING = 100
+
 /** Asks one question at a time, each for as long as `patience` says. */
 export const makeQuestions = Effect.fnUntraced(function*<Question, Answer>(
   ask: Ask<Question, Answer>,
@@ -58,8 +61,9 @@ export const makeQuestions = Effect.fnUntraced(function*<Question, Answer>(
   return {
     pending: SubscriptionRef.get(pending),
     changes: SubscriptionRef.changes(pending),
-    put: (question, answered) =>
-      Effect.acquireUseRelease(
+    put: Effect.fnUntraced(function*(question, answered) {
+      if (waiting.size >= MOST_WAITING) return { _tag: "Failed", why: "too many calls wait for an answer" }
+      return yield* Effect.acquireUseRelease(
         Effect.gen(function*() {
           const mine = { question, settled: Deferred.makeUnsafe<Reply<Answer>>() }
           waiting.add(mine)
@@ -80,7 +84,8 @@ export const makeQuestions = Effect.fnUntraced(function*<Question, Answer>(
           waiting.delete(mine)
           return show
         }
-      ),
+      )
+    }),
     settle: (isMeant, answer) =>
       Effect.sync(() => {
         for (const { question, settled } of waiting) {

@@ -51,6 +51,19 @@ describe("a policy", () => {
     ["knows a tool by the name it was called by", [{ action: "deny", tool: "*__rm" }], call(), "deny"],
     ["knows another tool", [{ action: "deny", tool: "delete" }], call(), undefined],
     ["knows a server", [{ action: "deny", server: "f*s" }], call(), "deny"],
+    ["allows a tool by its own name", [{ action: "allow", tool: "delete_file" }], call(), "allow"],
+    [
+      "allows no tool that a server gave the name under which another is called",
+      [{ action: "allow", tool: "notes__read" }],
+      { ...call(), tool: "notes__read", exposedName: "files__notes__read" },
+      undefined
+    ],
+    [
+      "knows the server that may have such a tool",
+      [{ action: "allow", tool: "notes__read", server: "files" }],
+      { ...call(), tool: "notes__read", exposedName: "files__notes__read" },
+      "allow"
+    ],
     ["wants all conditions met", [{ action: "deny", server: "files", tool: "read" }], call(), undefined]
   ]
   it.for(table)("%s", ([, rules, subject, action]) => {
