@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import type { CallRecord } from "./CallRecord.ts"
 import { makeAppendedFile } from "./internal/appendedFile.ts"
 import { jsonHash } from "./internal/jsonHash.ts"
+import { shortName } from "./internal/shortName.ts"
 
 /** Where tool calls are written down. */
 export class AuditLog extends Context.Service<AuditLog, {
@@ -19,7 +20,10 @@ export const layerNone: Layer.Layer<AuditLog> = Layer.succeed(AuditLog, { write:
 
 /** Options of {@link layerFile}. */
 export interface FileOptions {
-  /** Made when it does not exist, readable by its owner only; its directory has to be there. */
+  /**
+   * Made when it does not exist, readable by its owner only; its directory has to be there. What exists keeps its
+   * permissions, and a link is followed.
+   */
   readonly path: string
 }
 
@@ -50,18 +54,13 @@ export const layerFile = ({ path }: FileOptions): Layer.Layer<AuditLog> =>
 const lineOf = (record: CallRecord): string =>
   JSON.stringify({
     time: new Date(record.time).toISOString(),
-    request_id: short(record.requestId),
-    agent: short(record.agent),
+    request_id: shortName(record.requestId),
+    agent: shortName(record.agent),
     server: record.server ?? null,
-    tool: short(record.tool),
-    name: short(record.exposedName),
+    tool: shortName(record.tool),
+    name: shortName(record.exposedName),
     outcome: record.outcome,
     decided_by: record.decidedBy ?? null,
     duration_ms: Math.round(record.durationMillis),
     arguments_sha256: jsonHash(record.args) ?? null
   })
-
-/** What an Agent chooses must not fill the disk. */
-const LONGEST = 256
-
-const short = (text: string): string => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text

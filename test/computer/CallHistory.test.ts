@@ -53,6 +53,14 @@ describe("CallHistory", () => {
       }).pipe(Effect.scoped)
   )
 
+  it.effect("keeps names that an Agent chose no longer than names are", () =>
+    Effect.gen(function*() {
+      const { add, recent } = yield* open()
+      const long = "n".repeat(1_000_000)
+      yield* add(record({ requestId: long, agent: long, tool: long, exposedName: long }))
+      assert.isBelow(JSON.stringify(yield* recent).length, 2000)
+    }))
+
   it.effect("keeps everything of a call but its secrets, also where an error repeats them", () =>
     Effect.gen(function*() {
       const { add, recent } = yield* open()

@@ -31,7 +31,8 @@ const atKey = (schema: JsonSchema, key: string): ReadonlyArray<unknown> => {
   const { additionalProperties, patternProperties, properties } = schema
   const own = isRecord(properties) && Object.hasOwn(properties, key) ? [properties[key]] : []
   // a pattern of the server's is not run: it may take forever
-  return [...own, ...(isRecord(patternProperties) ? Object.values(patternProperties) : []), additionalProperties]
+  const patterns = isRecord(patternProperties) ? Object.values(patternProperties).slice(0, MOST) : []
+  return [...own, ...patterns, additionalProperties]
 }
 
 const atIndex = ({ items, prefixItems }: JsonSchema, index: number): ReadonlyArray<unknown> => {
@@ -40,14 +41,13 @@ const atIndex = ({ items, prefixItems }: JsonSchema, index: number): ReadonlyArr
 
 /** Adds what the schemas refer to and are made of. */
 const expand = (root: JsonSchema, candidates: ReadonlyArray<unknown>): ReadonlyArray<JsonSchema> => {
-  const found = new Set<JsonSchema>()
-  const open = [...candidates]
-  for (let next = open.pop(); open.length > 0 || next !== undefined; next = open.pop()) {
-    if (!isRecord(next) || found.has(next) || found.size >= MOST) continue
-    found.add(next)
-    const { allOf, anyOf, oneOf } = next
-    for (const parts of [allOf, anyOf, oneOf]) if (isList(parts)) open.push(...parts)
-    open.push(next["then"], next["else"], target(root, next["$ref"]))
+  const found = new Set(candidates.filter(isRecord).slice(0, MOST))
+  // a set goes on with what is added to it meanwhile
+  for (const { $ref, allOf, anyOf, else: otherwise, oneOf, then } of found) {
+    const lists = [allOf, anyOf, oneOf].filter(isList).flatMap((parts) => parts.slice(0, MOST))
+    for (const part of [...lists, then, otherwise, target(root, $ref)]) {
+      if (isRecord(part) && found.size < MOST) found.add(part)
+    }
   }
   return [...found]
 }

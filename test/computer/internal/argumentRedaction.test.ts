@@ -152,6 +152,18 @@ describe("arguments", () => {
     })
   })
 
+  it("are looked through whatever a server or an Agent makes of them", () => {
+    const many = Array.from({ length: 300_000 }, (_, index) => ({ title: String(index) }))
+    const patterns = Object.fromEntries(many.map((schema, index) => [String(index), schema]))
+    const schema = { anyOf: many, patternProperties: patterns, properties: { code: { format: "password" } } }
+    const deep = JSON.parse(`${"[".repeat(100_000)}"${CANARY}"${"]".repeat(100_000)}`)
+    const args = { code: CANARY, password: deep, token: many.map(({ title }) => title), rest: [{ a: { b: 1 } }] }
+    const started = performance.now()
+    assert.include(JSON.stringify(redactArguments(args, schema)), "\"code\":\"***\"")
+    assert.strictEqual(textRedactor(args, schema)(`no ${CANARY}`), "no ***")
+    assert.isBelow(performance.now() - started, 3000)
+  })
+
   it("are shown as they are but for their secrets", () => {
     const args = {
       path: "/x",
