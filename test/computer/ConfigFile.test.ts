@@ -329,6 +329,28 @@ describe("ConfigFile", () => {
       assert.match(yield* refusal("PK\u0003\u0004"), /line 1, column 1/)
     }))
 
+  it.effect("reads every key as one like others", () =>
+    Effect.gen(function*() {
+      const text = `{"mcpServers":{"__proto__":{"command":"p"},"constructor":{"command":"c","env":{"__proto__":"x"}},
+        "toString":{"url":"https://t","oauth":{"constructor":1,"client_id":"i"},"tools":{"__proto__":{"concurrency":2}}}},
+        "inputs":[{"id":"__proto__","type":"promptString"}]}`
+      const { diagnostics, inputs, servers } = yield* ConfigFile.parse(text, "mcp.json")
+      assert.deepStrictEqual(servers.map(({ key }) => key), ["__proto__", "constructor", "toString"])
+      assert.deepStrictEqual(inputs.map(({ id }) => id), ["__proto__"])
+      assert.deepStrictEqual(servers[2]!.settings.oauth, { clientId: "i" })
+      assert.deepStrictEqual(Object.keys(servers[2]!.settings.toolLimits ?? {}), ["__proto__"])
+      assert.deepStrictEqual(diagnostics, [])
+      const again = yield* ConfigFile.parse(ConfigFile.serialise(servers, inputs), "mcp.json")
+      assert.deepStrictEqual(again.servers.map(({ key }) => key), ["__proto__", "constructor", "toString"])
+      assert.isUndefined(({} as { readonly command?: unknown }).command)
+    }))
+
+  it.effect("refuses what is nested without end", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(ConfigFile.parse("[".repeat(200_000), "mcp.json"))
+      assert.match(error.message, /^mcp\.json is (nested too deeply|not valid JSON)/)
+    }))
+
   it.effect("says what to write in place of something else", () =>
     Effect.gen(function*() {
       assert.match(yield* refusal("[]"), /mcp\.json is not a JSON object; write \{ "mcpServers"/)

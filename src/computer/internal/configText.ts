@@ -2,7 +2,7 @@
  * The text of a config file as a value: JSON as people write it, or TOML.
  */
 import * as Result from "effect/Result"
-import { parse as parseJsonc, type ParseError, printParseErrorCode } from "jsonc-parser"
+import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser"
 import { parse as parseToml, TomlError } from "smol-toml"
 
 /** Reads a text. A complaint says where it is wrong and shows nothing of it. */
@@ -13,14 +13,34 @@ export const configText = (text: string, sourceName: string): Result.Result<unkn
 
 const jsonValue = (json: string): Result.Result<unknown, string> => {
   const errors: Array<ParseError> = []
-  const value: unknown = parseJsonc(json, errors, { allowTrailingComma: true })
+  try {
+    const root = parseTree(json, errors, { allowTrailingComma: true })
+    if (root !== undefined && errors.length === 0) return Result.succeed(valueOf(root))
+  } catch (error) {
+    if (error instanceof RangeError) return Result.fail("is nested too deeply")
+    throw error
+  }
   const [error] = errors
-  if (error === undefined) return Result.succeed(value)
   return Result.fail(
-    json.trim() === ""
+    error === undefined || json.trim() === ""
       ? "is empty; write { \"mcpServers\": { … } }"
       : `is not valid JSON at ${position(json, error.offset)}: ${wordsOf(printParseErrorCode(error.error))}`
   )
+}
+
+/** What stands there. Unlike the value that the parser makes, it has every key, `__proto__` too, as one of its own. */
+const valueOf = ({ children = [], type, value }: Node): unknown => {
+  switch (type) {
+    case "object":
+      return Object.fromEntries(children.map(({ children: [key, item] = [] }) => [
+        key?.value,
+        item === undefined ? undefined : valueOf(item)
+      ]))
+    case "array":
+      return children.map(valueOf)
+    default:
+      return value
+  }
 }
 
 const tomlValue = (toml: string): Result.Result<unknown, string> => {

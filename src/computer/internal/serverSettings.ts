@@ -112,7 +112,7 @@ const RATE_FORMS = "Expected \"10/s\", \"100/min\" or { \"calls\", \"seconds\", 
 
 const decodeRate = Schema.decodeUnknownOption(Schema.Struct({ calls: Count, seconds: Positive, burst: maybe(Count) }))
 
-const ratePattern = /^\s*(\d{1,9})\s*(?:\/|\bper\b)\s*(\d{0,9})\s*(s|sec|second|m|min|minute|h|hour|d|day)s?\s*$/i
+const ratePattern = /^\s*(\d{1,9})\s*(?:\/|\bper\b)\s*(?:(\d{1,9})\s*)?(s|sec|second|m|min|minute|h|hour|d|day)s?\s*$/i
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
@@ -125,7 +125,7 @@ const rateOf = (value: unknown): Option.Option<RateLimit> => {
     )
   }
   const [, calls, count, unit = ""] = ratePattern.exec(value) ?? []
-  const seconds = (count === "" ? 1 : Number(count)) * (unitSeconds[unit.slice(0, 1).toLowerCase()] ?? NaN)
+  const seconds = (count === undefined ? 1 : Number(count)) * (unitSeconds[unit.slice(0, 1).toLowerCase()] ?? NaN)
   return Number(calls) > 0 && seconds > 0 ? Option.some({ calls: Number(calls), seconds }) : Option.none()
 }
 
@@ -182,21 +182,21 @@ const decodeOAuth = decoderOf(Schema.Struct({
   callbackPort: maybe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 })))
 }))
 
-const oauthNames: Readonly<Record<string, string>> = {
-  client_id: "clientId",
-  CLIENT_ID: "clientId",
-  client_secret: "clientSecret",
-  CLIENT_SECRET: "clientSecret",
-  scope: "scopes",
-  callback_port: "callbackPort"
-}
+const oauthNames: ReadonlyMap<string, string> = new Map([
+  ["client_id", "clientId"],
+  ["CLIENT_ID", "clientId"],
+  ["client_secret", "clientSecret"],
+  ["CLIENT_SECRET", "clientSecret"],
+  ["scope", "scopes"],
+  ["callback_port", "callbackPort"]
+])
 
 /** Cursor, Claude Code, VS Code, OpenCode and this Computer each spell it in a way of their own. */
 const readOAuth = (value: unknown): Result.Result<OAuthSettings | undefined, string> => {
   // OpenCode switches it off like this
   if (value === false) return Result.succeed(undefined)
   if (!isRecord(value)) return Result.fail("expected object")
-  const named = Object.fromEntries(Object.entries(value).map(([name, item]) => [oauthNames[name] ?? name, item]))
+  const named = Object.fromEntries(Object.entries(value).map(([name, item]) => [oauthNames.get(name) ?? name, item]))
   return Result.map(decodeOAuth(named), ({ callbackPort, clientId, clientSecret, scopes }) => {
     const list = typeof scopes === "string" ? scopes.split(/[\s,]+/).filter((scope) => scope !== "") : scopes
     const settings = withoutUndefined<OAuthSettings>({
