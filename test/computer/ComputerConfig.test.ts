@@ -51,6 +51,7 @@ describe("Computer", () => {
         },
         { id: "id", type: "promptString" },
         { id: "now", type: "command", description: "When", command: "date", args: { b: "canary-12", a: "--token" } },
+        { id: "where", type: "promptString", default: "https://me:canary-5@h" },
         { id: "port", type: "number", min: 1, max: 9, default: 2 }
       ]
     }
@@ -142,6 +143,13 @@ describe("Computer", () => {
             },
             { id: "id", description: "id", type: "promptString", default: null, password: false },
             { id: "now", description: "When", type: "command", command: "date", args: { a: "--token", b: "***" } },
+            {
+              id: "where",
+              description: "where",
+              type: "promptString",
+              default: "https://***@h",
+              password: false
+            },
             {
               id: "port",
               description: "port (a number from 1 to 9)",

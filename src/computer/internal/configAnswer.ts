@@ -56,7 +56,11 @@ const inputAnswer = (definition: InputDefinition, revision: Revision): Readonly<
     case "promptString": {
       const fallback = input.default ?? null
       const password = input.password ?? false
-      return { ...base, default: isSecret(definition) && fallback !== null ? mask(fallback) : fallback, password }
+      return {
+        ...base,
+        default: fallback === null ? null : isSecret(definition) ? mask(fallback) : maskedText(fallback, "a2c"),
+        password
+      }
     }
     case "pickString":
       return {

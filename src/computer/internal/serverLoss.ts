@@ -29,9 +29,13 @@ const kindOf = (error: McpError | InputError): Loss["kind"] => {
 export const stderrOf = (error: McpError | InputError): ReadonlyArray<string> =>
   error instanceof McpError && "stderrTail" in error.reason ? error.reason.stderrTail : []
 
-/** What to tell a caller without what the server wrote to stderr. */
-export const summaryOf = (error: McpError | InputError): string =>
-  error instanceof McpError ? error.summary : error.message
+/** What to tell a caller: without what anything wrote to stderr, and without paths of this machine. */
+export const summaryOf = (error: McpError | InputError): string => {
+  if (error instanceof McpError) return error.summary
+  return error.reason === "command" || error.reason === "store"
+    ? "a value that its configuration needs cannot be found out; the log of the Computer says why"
+    : error.message
+}
 
 /** The error of a call that never came to its server. */
 export const notRunning = (detail: string): McpError => new McpError({ reason: new Closed({ detail, stderrTail: [] }) })

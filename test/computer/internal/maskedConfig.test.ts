@@ -30,6 +30,7 @@ const hidden: ReadonlyArray<readonly [args: ReadonlyArray<string>, shown: Readon
   [["sk-canary0123456789"], ["***"]],
   [["canary0123456789ABCDEFabcdef"], ["***"]],
   [["${TOKEN:-canary}"], ["${TOKEN:-***}"]],
+  [["${STRIPE_KEY:-canary}"], ["${STRIPE_KEY:-***}"]],
   [["${A:-https://u:canary@h}"], ["${A:-***}"]]
 ]
 
