@@ -18,7 +18,7 @@ const GRACE_MILLIS = 500
 export interface ShellCommand {
   /** For `sh -c`, or `cmd /c` on Windows. */
   readonly command: string
-  /** Follow the command, each as one word, whatever characters it has. */
+  /** Follow the command, each as one word, whatever characters it has; on Windows those are refused that cannot. */
   readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timeout?: Duration.Input | undefined
@@ -46,6 +46,9 @@ export const runCommand = (options: ShellCommand): Effect.Effect<string, string>
 
 const onWindows = process.platform === "win32"
 
+/** What `cmd.exe` reads as something of its own, quoted or not. */
+const notOneWord = /["%!&|<>^()\r\n]/
+
 /** The words of the shell that runs the command. */
 const shellWords = (command: string, args: ReadonlyArray<string>): readonly [string, ReadonlyArray<string>] =>
   onWindows
@@ -56,6 +59,9 @@ const shellWords = (command: string, args: ReadonlyArray<string>): readonly [str
 const run = Effect.fnUntraced(function*(
   { args, clean, command, env }: ShellCommand
 ): Effect.fn.Return<string, string, Scope.Scope> {
+  if (onWindows && args.some((word) => notOneWord.test(word))) {
+    return yield* Effect.fail("was not run: cmd.exe would read one of its arguments as more than a word")
+  }
   const stderr = makeLineRing({ clean })
   const [shell, words] = shellWords(command, args)
   const child = yield* Effect.acquireRelease(
