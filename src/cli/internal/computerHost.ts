@@ -1,7 +1,6 @@
 /**
  * What every way of `smcp computer` is made of: the configuration, the host, the office.
  */
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -20,6 +19,7 @@ import { ToolRegistry } from "../../computer/ToolRegistry.ts"
 import * as Background from "../../transport/Background.ts"
 import type { Settings } from "../ComputerCommand.ts"
 import * as Office from "../console/Office.ts"
+import { configPathsIfAny } from "./configPaths.ts"
 import { usage } from "./failure.ts"
 import { defaultStateDirectory, usable } from "./stateDirectory.ts"
 
@@ -34,7 +34,7 @@ export interface Loaded extends ConfigFile.ConfigFile {
 
 /** Reads the files of the command line. What is odd in them is logged. */
 export const loadConfig = Effect.fnUntraced(function*({ config }: Settings) {
-  const paths = config.length > 0 ? config : yield* configOfEnvironment
+  const paths = yield* configPathsIfAny(config)
   const loaded: Loaded = { paths, ...yield* ConfigFile.loadAll(paths) }
   yield* logRemarks(loaded)
   return loaded
@@ -42,12 +42,6 @@ export const loadConfig = Effect.fnUntraced(function*({ config }: Settings) {
 
 const logRemarks = ({ diagnostics }: ConfigFile.ConfigFile) =>
   Effect.forEach(diagnostics, ({ message }) => Effect.logWarning(message), { discard: true })
-
-const configOfEnvironment = Config.String("SMCP_CONFIG").pipe(
-  Config.withDefault(""),
-  Effect.orDie,
-  Effect.map((path) => path === "" ? [] : [path])
-)
 
 /** Follows the files of a configuration, where that is wanted: what changes in them is taken over. */
 export const followConfig = Effect.fnUntraced(function*({ watch }: Settings, { paths }: Loaded) {
