@@ -52,7 +52,8 @@ export const makeRunningCalls = Effect.gen(function*() {
   const watch = (deadline: number): void => {
     if (alarm !== undefined && alarm.at <= deadline) return
     alarm?.fiber.interruptUnsafe()
-    const millis = Math.min(Math.max(0, Math.ceil(deadline - now())), LONGEST_SLEEP)
+    const millis = Math.min(Math.max(1, Math.ceil(deadline - now())), LONGEST_SLEEP)
+    // at least one, so that it does not ring before it is set
     alarm = { at: deadline, fiber: fork(Effect.andThen(Effect.sleep(millis), Effect.sync(ring))) }
   }
 
