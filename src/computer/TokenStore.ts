@@ -9,9 +9,17 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { readFile, rm, stat } from "node:fs/promises"
+import { rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { attempt, attemptExisting, attemptQuietly, makeDirectory, replaceFile, withFile } from "./internal/files.ts"
+import {
+  attempt,
+  attemptExisting,
+  attemptQuietly,
+  makeDirectory,
+  readOwnFile,
+  replaceFile,
+  withFile
+} from "./internal/files.ts"
 import { SecretStore } from "./SecretStore.ts"
 
 /** The store could not be read or written. */
@@ -62,7 +70,7 @@ export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
   const pathOf = (key: string, extension = "json"): string => join(directory, `${nameOf(key)}.${extension}`)
   return Layer.succeed(TokenStore, {
     get: (key) =>
-      attemptExisting(() => readFile(pathOf(key), "utf8")).pipe(
+      readOwnFile(pathOf(key)).pipe(
         Effect.map((text) => text === undefined ? undefined : Redacted.make(text)),
         failing
       ),

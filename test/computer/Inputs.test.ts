@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Inputs from "../../src/computer/Inputs.ts"
 import * as SecretStore from "../../src/computer/SecretStore.ts"
@@ -99,6 +99,22 @@ describe("Inputs: where a value comes from", () => {
           })
       }))
     }))
+
+  it.effect.skipIf(process.platform === "win32")(
+    "takes no value from a file that others may have written",
+    () =>
+      Effect.gen(function*() {
+        const valueFile = join(yield* temporaryFolder, "values.json")
+        writeFileSync(valueFile, "{\"city\":\"kept\"}")
+        const options = { inputs: [{ ...city, default: "Bergen" }], valueFile }
+        chmodSync(valueFile, 0o644)
+        assert.deepStrictEqual(yield* valuesOf("city").pipe(provide(options)), ["kept"])
+        chmodSync(valueFile, 0o666)
+        assert.deepStrictEqual(yield* valuesOf("city").pipe(provide(options)), ["Bergen"])
+        const known = Inputs.Inputs.use(({ values }) => values.get("city"))
+        assert.include((yield* fails(known, options)).message, "others could have written it")
+      })
+  )
 
   it.effect("keeps what was set or cleared while somebody was asked", () =>
     Effect.gen(function*() {

@@ -5,8 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import { open } from "node:fs/promises"
-import { attemptExisting, type FileFailure, replaceFile } from "./files.ts"
+import { type FileFailure, readOwnFile, replaceFile } from "./files.ts"
 
 /** A decision that is remembered. It holds as long as the tool is what it was. */
 export const Approval = Schema.Struct({
@@ -87,30 +86,11 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
 const isOf = ({ program, server, tool }: Subject) => (approval: Approval): boolean =>
   approval.server === server && approval.tool === tool && approval.program === program
 
-const read = (file: string) =>
+const read = (file: string): Effect.Effect<ReadonlyArray<Approval>, FileFailure | Schema.SchemaError> =>
   Effect.flatMap(
-    attemptExisting(() => readOwn(file)),
-    (text) => {
-      if (text === undefined) return Effect.succeed([])
-      return text === false
-        ? Effect.fail({
-          message: "others could have written it; remove it, or make it yours and writable by you alone"
-        })
-        : Effect.map(decode(text), ({ approvals }) => approvals)
-    }
+    readOwnFile(file),
+    (text) => text === undefined ? Effect.succeed([]) : Effect.map(decode(text), ({ approvals }) => approvals)
   )
-
-/** The text of a file, or false when somebody else may have written it: they would decide what runs here. */
-const readOwn = async (file: string): Promise<string | false> => {
-  const handle = await open(file)
-  try {
-    const { mode, uid } = await handle.stat()
-    const isOwn = process.getuid === undefined || ([0, process.getuid()].includes(uid) && (mode & 0o022) === 0)
-    return isOwn && await handle.readFile("utf8")
-  } finally {
-    await handle.close()
-  }
-}
 
 const write = (file: string, approvals: ReadonlyArray<Approval>): Effect.Effect<void, FileFailure> =>
   replaceFile(file, `${JSON.stringify({ version: 1, approvals }, undefined, 2)}\n`)

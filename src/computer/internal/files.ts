@@ -8,9 +8,11 @@ import type { FileHandle } from "node:fs/promises"
 import { mkdir, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 
+const NOT_OWN = "NOT_OWN"
+
 /** A file operation failed. Holds no path: what it says may be told to a peer. */
 export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure", {
-  /** Node's code, such as `ENOSPC`; `UNKNOWN` when there was none. */
+  /** Node's code, such as `ENOSPC`; `UNKNOWN` when there was none, `NOT_OWN` as {@link readOwnFile} has it. */
   code: Schema.String
 }) {
   override get message(): string {
@@ -22,6 +24,8 @@ export class FileFailure extends Schema.TaggedError<FileFailure>()("FileFailure"
       case "EPERM":
       case "EROFS":
         return "the directory may not be written"
+      case NOT_OWN:
+        return "others could have written it; remove it, or make it yours and writable by you alone"
       default:
         return `a file operation failed (${this.code})`
     }
@@ -53,6 +57,23 @@ export const makeDirectory = (path: string): Effect.Effect<void, FileFailure> =>
     Effect.catchIf(({ code }) => code === "EEXIST", () => Effect.void)
   )
 }
+
+/**
+ * The text of a file, or `undefined` when there is none. Fails with `NOT_OWN` when somebody else may have written it: it says
+ * what runs here, or where something goes. On Windows that is not looked at.
+ */
+export const readOwnFile = (path: string): Effect.Effect<string | undefined, FileFailure> =>
+  attemptExisting(async () => {
+    const handle = await open(path)
+    try {
+      const { mode, uid } = await handle.stat()
+      const isOwn = process.getuid === undefined || ([0, process.getuid()].includes(uid) && (mode & 0o022) === 0)
+      if (!isOwn) throw Object.assign(new Error("not own"), { code: NOT_OWN })
+      return await handle.readFile("utf8")
+    } finally {
+      await handle.close()
+    }
+  })
 
 /** Opens a file for as long as it is used. */
 export const withFile = <A, E, R>(

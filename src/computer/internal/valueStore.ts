@@ -3,10 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import { readFile } from "node:fs/promises"
 import { isRecord } from "../../protocol/Json.ts"
 import { InputError } from "../InputError.ts"
-import { attemptExisting, replaceFile } from "./files.ts"
+import { readOwnFile, replaceFile } from "./files.ts"
 import type { InputValue } from "./inputValues.ts"
 
 export interface ValueStore {
@@ -29,9 +28,7 @@ export const makeValueStore = (path: string): ValueStore => {
   const turn = Semaphore.makeUnsafe(1)
   const failed = (why: string) =>
     new InputError({ reason: "store", message: `The file with the values of inputs, ${path}, ${why}.` })
-  const all: Effect.Effect<Readonly<Record<string, unknown>>, InputError> = attemptExisting(() =>
-    readFile(path, "utf8")
-  ).pipe(
+  const all: Effect.Effect<Readonly<Record<string, unknown>>, InputError> = readOwnFile(path).pipe(
     Effect.mapError(({ message }) => failed(`cannot be read: ${message}`)),
     Effect.flatMap((text) =>
       text === undefined ? Effect.succeed({}) : Effect.try({
