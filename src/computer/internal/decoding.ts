@@ -32,6 +32,10 @@ const pathPart = (part: PropertyKey | { readonly key: PropertyKey }): string => 
 /** Without the value, which could be a secret in the wrong place, and without the null that stands for absence. */
 const shorten = (message: string): string => message.replace(/, got .*$/s, "").replace(" | null", "").replace(/^E/, "e")
 
+/** A record without what is not said in it. */
+export const withoutUndefined = <A extends object>(record: A): A =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as A
+
 /** What a value is, in a word, without showing it. */
 export const describe = (value: unknown): string =>
   value === null

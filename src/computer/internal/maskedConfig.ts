@@ -70,7 +70,8 @@ export const maskedUnknown = (value: unknown, dialect: Dialect): unknown => {
 const hidden = (value: unknown, dialect: Dialect): unknown => {
   if (typeof value === "string") return Placeholders.mask(value, dialect)
   if (Array.isArray(value)) return value.map((item) => hidden(item, dialect))
-  if (!isRecord(value)) return MASK
+  // a yes, a no or nothing is no secret
+  if (!isRecord(value)) return typeof value === "number" ? MASK : value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hidden(item, dialect)]))
 }
 

@@ -9,7 +9,7 @@ import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import { InputDefinition } from "../InputDefinition.ts"
 import type { CallLimits, ServerEntry, ServerSettings } from "../ServerEntry.ts"
 import { parameterDefaults } from "./connection.ts"
-import type { Fields } from "./decoding.ts"
+import { type Fields, withoutUndefined } from "./decoding.ts"
 import { translated } from "./translate.ts"
 
 /** The value. `directory` is the folder of the project that the file will belong to. */
@@ -33,21 +33,22 @@ const encodeInput = Schema.encodeSync(InputDefinition)
 const entryValue = (key: string, entry: ServerEntry, directory: string | undefined): Fields => {
   const { bundleId, config, extra, origin, settings } = entry
   const translate = (value: unknown): unknown => translated(value, origin, directory)
-  const identity = present({
+  const identity = withoutUndefined({
     name: config.name === key ? undefined : config.name,
     bundle_id: BundleId.normalize(config.name) === bundleId ? undefined : bundleId,
     disabled: config.disabled || undefined
   })
   if (settings.custom !== undefined) {
-    const { disabled: _, jsonata, vrl, ...source } = settings.custom.source
-    return { ...translate(source) as Fields, ...present({ jsonata, vrl }), ...identity }
+    const { disabled: _, ...source } = settings.custom.source
+    const values = Object.entries(source).map(([name, value]) => [name, isScript(name) ? value : translate(value)])
+    return { ...Object.fromEntries(values) as Fields, ...identity }
   }
   const { server_parameters: strange, ...others } = extra ?? {}
   return {
     ...identity,
     // without a type both are tried
     ...(settings.fallBackToSse === true ? {} : { type: config.type }),
-    ...present({
+    ...withoutUndefined({
       forbidden_tools: config.forbidden_tools.length === 0 ? undefined : config.forbidden_tools,
       tool_meta: Object.keys(config.tool_meta).length === 0 ? undefined : config.tool_meta,
       default_tool_meta: config.default_tool_meta ?? undefined,
@@ -60,9 +61,8 @@ const entryValue = (key: string, entry: ServerEntry, directory: string | undefin
   }
 }
 
-/** Without what is not said. */
-const present = (record: Fields): Fields =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+/** What is in a language of its own is not translated. */
+const isScript = (name: string): boolean => name === "vrl" || name === "jsonata"
 
 /** Without what is the same when nothing is said. */
 const parametersValue = (config: ServerConfig): Fields => {
@@ -75,7 +75,7 @@ const parametersValue = (config: ServerConfig): Fields => {
 }
 
 const settingsValue = (settings: ServerSettings, origin: ServerEntry["origin"]): Fields =>
-  present({
+  withoutUndefined({
     lazy: settings.lazy,
     idle_timeout: settings.idleTimeout,
     start_timeout: settings.startTimeout,
@@ -87,7 +87,7 @@ const settingsValue = (settings: ServerSettings, origin: ServerEntry["origin"]):
     envFile: settings.envFile === undefined ? undefined : placed(settings.envFile, origin.directory),
     roots: settings.roots,
     log_level: settings.logLevel,
-    oauth: settings.oauth === undefined ? undefined : present({
+    oauth: settings.oauth === undefined ? undefined : withoutUndefined({
       client_id: settings.oauth.clientId,
       client_secret: settings.oauth.clientSecret,
       scopes: settings.oauth.scopes,
@@ -96,8 +96,8 @@ const settingsValue = (settings: ServerSettings, origin: ServerEntry["origin"]):
   })
 
 const limitsValue = ({ cacheTtl, concurrency, maxWaiting, rateLimit }: CallLimits): Fields =>
-  present({
-    rate_limit: rateLimit === undefined ? undefined : present({ ...rateLimit }),
+  withoutUndefined({
+    rate_limit: rateLimit === undefined ? undefined : withoutUndefined({ ...rateLimit }),
     concurrency,
     cache_ttl: cacheTtl,
     max_waiting: maxWaiting

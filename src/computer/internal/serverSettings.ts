@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { isRecord } from "../../protocol/Json.ts"
 import type { CallLimits, OAuthSettings, RateLimit, ServerSettings } from "../ServerEntry.ts"
-import { decoderOf, type Fields, maybe } from "./decoding.ts"
+import { decoderOf, type Fields, maybe, withoutUndefined } from "./decoding.ts"
 import type { Program } from "./programs.ts"
 
 /** Settings, and remarks on those that were left out. */
@@ -70,9 +70,6 @@ export const readSettings = (entry: Fields, program: Program | undefined): Resul
     }
     return { settings: withoutUndefined(settings), remarks: [...remarks, ...other.remarks] }
   })
-
-const withoutUndefined = <A extends object>(record: A): A =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as A
 
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 
