@@ -40,7 +40,6 @@ import type { ServerEntry } from "./ServerEntry.ts"
 
 export { InputError } from "./InputError.ts"
 export { type Prompt, type PromptRequest, PromptUnavailable } from "./InputPrompt.ts"
-export { variableOf } from "./internal/inputNames.ts"
 export type { Explanation, InputDefinition, InputValue, Rendered, ValueSource }
 
 // -----------------------------------------------------------------------------

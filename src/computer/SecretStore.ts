@@ -1,5 +1,6 @@
 /**
  * Where the values of password inputs are kept from one run to the next: the keychain of the operating system, or nowhere.
+ * They are filed under the id of their input alone: configurations that use one id share its secret.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"

@@ -11,7 +11,7 @@ import type { Diagnostic } from "../../computer/Diagnostic.ts"
 import * as Inputs from "../../computer/Inputs.ts"
 import { configPaths } from "./configPaths.ts"
 import { usage } from "./failure.ts"
-import { lineWidth, print, printJson, say, table } from "./output.ts"
+import { lineWidth, print, printForeign, printJson, say, table } from "./output.ts"
 
 interface Given {
   readonly configs: ReadonlyArray<string>
@@ -134,7 +134,7 @@ export const validate = Effect.fnUntraced(function*({ configs, json }: ValidateO
   }
   const { diagnostics, inputs, servers } = ConfigFile.merge(files)
   found.push(...diagnostics)
-  yield* Effect.forEach(found, json ? printDiagnostic : (each) => print(diagnosticLine(each)), { discard: true })
+  yield* Effect.forEach(found, json ? printDiagnostic : (each) => printForeign(diagnosticLine(each)), { discard: true })
   const errors = found.filter(({ severity }) => severity === "error").length
   if (errors > 0) {
     return yield* usage(`${counted(errors, "error")} in ${counted(paths.length, "config file")}`)
