@@ -227,11 +227,12 @@ describe("Inputs: where a value comes from", () => {
 
   it.effect("shows the choices, the default, and that a secret is one", () =>
     Effect.gen(function*() {
-      const { asked, prompt } = person("quiet", "low", "pass")
-      const definitions = [{ ...debug, default: true }, level, { ...password, default: "d3fault" }]
+      const { asked, prompt } = person("quiet", "low", "pass", "key")
+      const byItsName: Definition = { id: "API_KEY", type: "promptString", default: "d3fault" }
+      const definitions = [{ ...debug, default: true }, level, { ...password, default: "d3fault" }, byItsName]
       assert.deepStrictEqual(
-        yield* valuesOf("debug", "level", "password").pipe(provide({ inputs: definitions, prompt })),
-        ["false", "low", "pass"]
+        yield* valuesOf("debug", "level", "password", "API_KEY").pipe(provide({ inputs: definitions, prompt })),
+        ["false", "low", "pass", "key"]
       )
       assert.deepStrictEqual(asked.map(({ default: fallback, hidden, options }) => ({ fallback, hidden, options })), [
         {
@@ -244,6 +245,7 @@ describe("Inputs: where a value comes from", () => {
           hidden: false,
           options: [{ label: "low", value: "low" }, { label: "High!", value: "high" }]
         },
+        { fallback: undefined, hidden: true, options: [] },
         { fallback: undefined, hidden: true, options: [] }
       ])
     }))

@@ -8,7 +8,7 @@ import { type InputDefinition, labelled } from "../InputDefinition.ts"
 import { InputError } from "../InputError.ts"
 import type { Prompt, PromptRequest } from "../InputPrompt.ts"
 import { variableOf } from "./inputNames.ts"
-import { defaultOf, expected, type InputValue, isPassword } from "./inputValues.ts"
+import { defaultOf, expected, type InputValue, isSecret } from "./inputValues.ts"
 
 export interface Asking {
   readonly prompt: Prompt | undefined
@@ -68,7 +68,7 @@ const requestOf = (
   needed: { readonly server: string | undefined; readonly field: string | undefined } | undefined,
   problem: string | undefined
 ): PromptRequest => {
-  const hidden = isPassword(input)
+  const hidden = isSecret(input)
   const fallback = defaultOf(input)
   return {
     id: input.id,
