@@ -21,7 +21,10 @@ export const toolHash = (entry: ServerEntry, tool: McpTool): string | undefined 
 /** What tells the program behind a server from others that are configured under the same name. */
 export const programHash = (entry: ServerEntry): string => jsonHash(programOf(entry)) ?? ""
 
-/** As it is configured, without variables and headers: what is secret and changes by itself is in them. */
+/**
+ * As it is configured, without variables and headers: what is secret and changes by itself is in them. Whoever can change
+ * those of a program has had it run by its start, before any call is decided on.
+ */
 const programOf = ({ config, origin, settings }: ServerEntry) => {
   const transport = settings.custom?.transport
   // the same words in another folder may run another program
