@@ -38,26 +38,50 @@ describe("reading a stream of events", () => {
     [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 })))],
     ([sizes]) =>
       Effect.sync(() => {
-        const bytes = Buffer.from(stream)
-        const chunks: Array<Buffer> = []
-        let start = 0
-        for (const size of sizes) {
-          chunks.push(bytes.subarray(start, start + size))
-          start += size
+        for (const end of ["\n", "\r\n", "\r", undefined]) {
+          const bytes = Buffer.from(end === undefined ? stream : stream.replace(/\r?\n/g, end))
+          const chunks: Array<Buffer> = []
+          let start = 0
+          for (const size of sizes) {
+            chunks.push(bytes.subarray(start, start + size))
+            start += size
+          }
+          chunks.push(bytes.subarray(start))
+          assert.deepStrictEqual(readAll(chunks), expected)
         }
-        chunks.push(bytes.subarray(start))
-        assert.deepStrictEqual(readAll(chunks), expected)
       })
   )
+
+  it("gives an event as soon as its last line has ended, be it in a carriage return alone", () => {
+    assert.deepStrictEqual(readAll([Buffer.from("data: one\r\r")]), [["message", "one"]])
+    assert.deepStrictEqual(readAll([Buffer.from("data: one\r"), Buffer.from("\n\r"), Buffer.from("\n")]), [[
+      "message",
+      "one"
+    ]])
+  })
 
   it("skips an event that is too large, in one line or in many, and reads the next", () => {
     const long = `data: ${"x".repeat(2000)}\n\n`
     const many = "data: 0123456789\n".repeat(101) + "\n"
-    for (const text of [long, many]) {
+    const empty = "data\n".repeat(2000) + "\n"
+    for (const text of [long, many, empty]) {
       const seen = readAll([Buffer.from(`${text}data: next\n\n`)])
-      assert.deepStrictEqual(seen[0], ["#overflow"])
-      assert.deepStrictEqual(seen.at(-1), ["message", "next"])
+      // when it is too large, and when it has ended
+      assert.deepStrictEqual(seen, [["#overflow"], ["#overflow"], ["message", "next"]])
     }
+  })
+
+  it("tells whose answer it was that came in too many lines", () => {
+    const failures: Array<unknown> = []
+    const read = makeEventStreamReader({
+      maxBytes: 100,
+      onEvent: () => assert.fail("it is too large"),
+      onOverflow: (overflow) => failures.push(overflowFailure(overflow, 100))
+    })
+    read(Buffer.from(`data: {"result":{\n${"data: 0123456789\n".repeat(100)}data: },"id":7}\n\n`))
+    assert.isUndefined(failures[0])
+    assert.deepInclude(failures[1], { id: 7 })
+    assert.lengthOf(failures, 2)
   })
 })
 

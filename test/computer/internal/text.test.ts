@@ -32,9 +32,9 @@ describe("lineSplitter", () => {
       })
   )
 
-  it("reports a line over the limit once, and reads nothing after it", () => {
+  it("reports a line over the limit when it is too long and when it has ended, and reads the next", () => {
     const bytes = Buffer.from(`short\n${"x".repeat(50)}\nlater\n${"x".repeat(50)}\n`)
-    assert.deepStrictEqual(split(bytes, [8, 20], 40), { lines: ["short"], overflows: 1 })
+    assert.deepStrictEqual(split(bytes, [8, 20], 40), { lines: ["short", "later"], overflows: 4 })
   })
 })
 
