@@ -5,7 +5,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import { type FileFailure, readOwnFile, replaceFile } from "./files.ts"
+import { stat } from "node:fs/promises"
+import { attemptExisting, type FileFailure, readOwnFile, replaceFile } from "./files.ts"
 
 /** A decision that is remembered. It holds as long as the tool is what it was. */
 export const Approval = Schema.Struct({
@@ -37,12 +38,14 @@ const decode = Schema.decodeUnknownEffect(File)
 export type Approvals = Effect.Success<ReturnType<typeof makeApprovals>>
 
 /**
- * Remembers decisions as long as it lives, and longer when there is a file. Others may write that file as well: it is read
- * each time. What is wrong with it is logged, once, and the decisions are kept in memory from then on.
+ * Remembers decisions as long as it lives, and longer when there is a file. Others may write that file as well: it is
+ * looked at each time. What is wrong with it is logged, once, and the decisions are kept in memory from then on.
  */
 export const makeApprovals = Effect.fnUntraced(function*(file: string | undefined) {
   let kept: ReadonlyArray<Approval> = []
   let isUsable = file !== undefined
+  /** The stamp of the file that `kept` is from. */
+  let seen: string | undefined
   // one after the other: the file must not end up with an older state
   const turn = yield* Semaphore.make(1)
 
@@ -53,9 +56,15 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
     )
   }
 
-  const load = Effect.suspend(() => file === undefined || !isUsable ? Effect.succeed(kept) : read(file)).pipe(
-    Effect.tap((approvals) => Effect.sync(() => void (kept = approvals))),
-    Effect.catch((error) => Effect.as(unusable(error), kept))
+  const reload = Effect.fnUntraced(function*(path: string) {
+    const now = yield* stamp(path)
+    if (now === seen) return
+    kept = yield* read(path)
+    seen = now
+  })
+  const load = Effect.suspend(() => file === undefined || !isUsable ? Effect.void : reload(file)).pipe(
+    Effect.catch(unusable),
+    Effect.map(() => kept)
   )
 
   const change = (update: (approvals: ReadonlyArray<Approval>) => ReadonlyArray<Approval>) =>
@@ -85,6 +94,13 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
 
 const isOf = ({ program, server, tool }: Subject) => (approval: Approval): boolean =>
   approval.server === server && approval.tool === tool && approval.program === program
+
+/** Another one for a file that was replaced, written to, or given other permissions. */
+const stamp = (file: string): Effect.Effect<string, FileFailure> =>
+  Effect.map(
+    attemptExisting(() => stat(file, { bigint: true })),
+    (found) => found === undefined ? "none" : [found.ino, found.mtimeNs, found.ctimeNs, found.size].join(" ")
+  )
 
 const read = (file: string): Effect.Effect<ReadonlyArray<Approval>, FileFailure | Schema.SchemaError> =>
   Effect.flatMap(
