@@ -5,6 +5,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { builtMain } from "./support/build.ts"
+import { startConsole } from "./support/console.ts"
 import { KEY, startServer } from "./support/office.ts"
 import {
   configFile,
@@ -17,24 +18,6 @@ import {
   temporaryFile
 } from "./support/smcp.ts"
 import { startInPty, startSmcpInPty } from "./support/terminal.ts"
-
-/** A console with these servers, its state directory, and a mark on its servers. */
-const startConsole = Effect.fnUntraced(function*(
-  servers: (mark: string) => Readonly<Record<string, unknown>>,
-  args: ReadonlyArray<string> = [],
-  env: Readonly<Record<string, string>> = {}
-) {
-  const mark = randomUUID()
-  const state = yield* temporaryFolder
-  const config = yield* configFile(servers(mark))
-  const terminal = yield* startSmcpInPty(["computer", "--config", config, "--state-dir", state, ...args], {
-    env,
-    columns: 90,
-    rows: 30
-  })
-  yield* terminal.shows(/smcp>/)
-  return { terminal, mark, state }
-})
 
 const raw = (mark: string) => ({ raw: mcpServerEntry(listing("echo", "never"), mark) })
 
@@ -193,7 +176,7 @@ describe("the console at a terminal", () => {
     Effect.gen(function*() {
       const { server, url } = yield* startServer
       const { terminal } = yield* startConsole(raw, ["--url", url, "--office", "o", "--name", "pc"], {
-        SMCP_API_KEY: KEY
+        env: { SMCP_API_KEY: KEY }
       })
       yield* terminal.shows(/o as pc/)
       yield* server.kill("SIGKILL")

@@ -69,7 +69,7 @@ export const interact = Effect.fnUntraced(function*(
     yield* statusLine.keep(terminal, () => pageOf(terminal), () => foreground)
     for (;;) {
       const input = yield* Queue.take(terminal.inputs)
-      if (input._tag === "End") return
+      if (input._tag === "End" || terminal.isGone) return
       if (input._tag === "Interrupt") {
         terminal.print(toned("\"quit\" or Ctrl-D ends it", "quiet", pageOf(terminal)))
         continue

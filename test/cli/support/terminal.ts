@@ -30,6 +30,8 @@ export interface Terminal {
   /** Waits until the screen alone is as wanted. */
   readonly screenIs: (what: string, wanted: (rows: ReadonlyArray<string>) => boolean) => Effect.Effect<void>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Closes the terminal itself, as closing its window does. */
+  readonly close: Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
 }
 
@@ -43,7 +45,8 @@ export const keys = {
   ctrlA: "\u0001",
   ctrlC: "\u0003",
   ctrlD: "\u0004",
-  ctrlU: "\u0015"
+  ctrlU: "\u0015",
+  backspace: "\u007f"
 } as const
 
 /** Options of {@link startInPty}. */
@@ -134,6 +137,11 @@ export const startInPty = Effect.fnUntraced(function*(
     shows: (pattern) => until(String(pattern), Effect.map(text, (shown) => pattern.exec(shown) ?? undefined)),
     screenIs: (what, wanted) => until(what, Effect.map(rowsShown, (rows) => wanted(rows) ? true : undefined)),
     kill: (signal) => Effect.sync(() => process.kill(child.pid, signal)),
+    close: Effect.sync(() => {
+      // the types leave it out: it closes our end, upon which the system tells the program
+      const { _socket } = child as unknown as { readonly _socket: { readonly destroy: () => void } }
+      _socket.destroy()
+    }),
     ended: until("its end", Effect.map(Deferred.poll(ended), (done) => done._tag === "Some" ? done.value : undefined))
       .pipe(
         Effect.flatten

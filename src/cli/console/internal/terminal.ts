@@ -61,6 +61,8 @@ export class Terminal {
   readonly inputs: Queue.Queue<Input>
   /** Called for Ctrl-C while something runs: whether it was taken. */
   onInterrupt: (() => boolean) | undefined
+  /** Nobody is there any more: the terminal was closed. */
+  isGone = false
   /** Says what may follow what is typed. */
   complete: ((line: string) => Promise<Completion>) | undefined
 
@@ -92,9 +94,12 @@ export class Terminal {
       .on("line", (line) => this.entered(line))
       .on("SIGINT", () => this.interrupted())
       .on("close", this.ended)
+    // before the editor draws, and after it
+    this.output.prependListener("resize", this.countRows)
+    process.stdin.prependListener("keypress", this.countRows)
     this.output.on("resize", () => this.setStatus(this.status))
     process.on("exit", this.restore)
-    process.on("SIGHUP", this.ended)
+    process.on("SIGHUP", this.hungUp)
     this.draw(0)
   }
 
@@ -113,9 +118,9 @@ export class Terminal {
     const before = this.rows
     this.status = lines
     if (!this.open || this.options.dumb) return
-    if (this.question?.hidden !== true) return this.draw(0)
     wipe(before)
-    process.stdout.write(this.heading)
+    if (this.question?.hidden === true) process.stdout.write(this.heading)
+    else this.draw(0)
   }
 
   /** Empties the screen. */
@@ -157,7 +162,8 @@ export class Terminal {
     this.output.destroy()
     this.restore()
     process.off("exit", this.restore)
-    process.off("SIGHUP", this.ended)
+    process.off("SIGHUP", this.hungUp)
+    process.stdin.off("keypress", this.countRows)
   }
 
   private readonly restore = (): void => {
@@ -202,8 +208,21 @@ export class Terminal {
   private draw(below: number): void {
     if (!this.open) return
     process.stdout.write("\n".repeat(below))
+    this.believe(below)
     this.editor.setPrompt(this.heading)
     this.editor.prompt(true)
+  }
+
+  /** Tells the editor how many rows above the cursor the prompt begins. */
+  private believe(rows: number): void {
+    Object.assign(this.editor, { prevRows: rows })
+  }
+
+  /** The editor counts neither the rows of what is pasted, nor those of another width. */
+  private readonly countRows = (): void => {
+    const { isCompletionEnabled } = this.editor as unknown as { readonly isCompletionEnabled?: boolean }
+    // in the middle of what is pasted nothing is drawn anew
+    if (isCompletionEnabled !== false) this.believe(this.editor.getCursorPos().rows)
   }
 
   /** Prints in the place of what is drawn, and draws it below. */
@@ -278,6 +297,13 @@ export class Terminal {
   private readonly ended = (): void => {
     this.close()
     Queue.offerUnsafe(this.inputs, { _tag: "End" })
+  }
+
+  /** What runs is not waited for: nobody can end it otherwise. */
+  private readonly hungUp = (): void => {
+    this.isGone = true
+    this.ended()
+    this.onInterrupt?.()
   }
 
   private remember(lines: Array<string>): void {

@@ -1,0 +1,164 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { promptIs, startConsole } from "./support/console.ts"
+import { listing, marked, mcpServerEntry, noneMarked } from "./support/smcp.ts"
+import type { Terminal } from "./support/terminal.ts"
+
+const TEN_MEGABYTES = 10 * 1024 * 1024
+
+/** The rows that are not empty. */
+const filled = (rows: ReadonlyArray<string>) => rows.map((row) => row.trimEnd()).filter((row) => row !== "")
+
+/** Waits until the screen ends with one status line and the prompt, and neither is anywhere else on it. */
+const isWhole = (terminal: Terminal, status: RegExp, draft: string) =>
+  terminal.screenIs(`one status and one prompt with "${draft}"`, (rows) => {
+    const [above = "", last] = filled(rows).slice(-2)
+    return promptIs(draft)(rows) && last !== undefined && status.test(above) &&
+      rows.filter((row) => status.test(row)).length === 1 &&
+      rows.filter((row) => row.trimEnd() === `smcp> ${draft}`.trimEnd()).length === 1
+  })
+
+describe("the screen of the console", () => {
+  it.live("fits its width, whatever it becomes", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole(
+        (mark) => ({
+          "a-server-with-quite-a-long-name": mcpServerEntry(listing("a-tool-with-quite-a-long-name"), mark),
+          broken: { command: "no-such-command-anywhere", args: ["--with", "arguments"] }
+        }),
+        [],
+        { columns: 80, rows: 24 }
+      )
+      const status = /1\/2 servers/
+      yield* terminal.shows(status)
+      yield* terminal.type("server li")
+      yield* isWhole(terminal, status, "server li")
+      for (const columns of [40, 120, 80, 40, 80]) {
+        yield* terminal.resize(columns, 24)
+        yield* isWhole(terminal, status, "server li")
+      }
+      yield* terminal.type("st\r")
+      yield* terminal.shows(/broken +failed/)
+      for (const columns of [40, 120, 80]) {
+        yield* terminal.resize(columns, 24)
+        yield* terminal.enter("clear")
+        yield* isWhole(terminal, status, "")
+        yield* terminal.enter("server list")
+        yield* terminal.screenIs("a row for each server", (rows) => {
+          const shown = filled(rows)
+          const from = shown.findIndex((row) => row.startsWith("SERVER"))
+          return from >= 0 && shown.length === from + 5 && /^a-serve.* ready/.test(shown[from + 1] ?? "") &&
+            /^broken +failed/.test(shown[from + 2] ?? "") && status.test(shown[from + 3] ?? "") && promptIs("")(rows)
+        })
+      }
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("shows a line that is longer than a row once when it was pasted, and when the rows get shorter", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole(() => ({}), [], { columns: 80 })
+      yield* terminal.shows(/no servers · no office/)
+      const draft = `call raw__echo text="${"0123456789".repeat(7)}"`
+      yield* terminal.type(draft)
+      for (const columns of [80, 60, 40]) {
+        yield* terminal.resize(columns, 30)
+        yield* terminal.type("x")
+        yield* terminal.press("backspace")
+        yield* terminal.screenIs(`the line and the status in ${columns} columns, once each`, (rows) => {
+          const shown = filled(rows)
+          const from = shown.findIndex((row) => row.startsWith("smcp>"))
+          return shown.slice(from).map((row) => row.padEnd(columns)).join("").trimEnd() === `smcp> ${draft}` &&
+            shown.filter((row) => row.startsWith("smcp>")).length === 1 &&
+            shown.filter((row) => row.startsWith("no servers")).length === 1
+        })
+      }
+      // what a terminal makes of such a line when its rows get longer is not the same everywhere
+      yield* terminal.resize(120, 30)
+      yield* terminal.press("ctrlC")
+      yield* terminal.enter("clear")
+      yield* isWhole(terminal, /no servers/, "")
+      yield* terminal.press("ctrlD")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("keeps what is typed, also over several rows, when log lines come in between", () =>
+    Effect.gen(function*() {
+      const { mark, terminal } = yield* startConsole((mark) => ({ raw: mcpServerEntry(listing("echo"), mark) }), [], {
+        columns: 60
+      })
+      const status = /^1\/1 server ·/
+      yield* terminal.shows(/1\/1 server/)
+      const draft = `call raw__echo text="${"0123456789".repeat(9)}"`
+      yield* terminal.type(draft)
+      const [pid = 0] = marked(mark)
+      process.kill(pid, "SIGKILL")
+      yield* terminal.shows(/is ready[^]*WARN[^]*is ready/)
+      yield* terminal.screenIs("the line and the status, once each", (rows) => {
+        const text = filled(rows).slice(-2).map((row) => row.padEnd(60)).join("").trimEnd()
+        return text === `smcp> ${draft}` && rows.filter((row) => status.test(row)).length === 1
+      })
+      assert.notMatch(yield* terminal.text, /\n\n/)
+      yield* terminal.press("enter")
+      yield* terminal.shows(/Run it\?/)
+      yield* terminal.enter("y")
+      yield* terminal.shows(/\{"text":"0123456789/)
+      yield* terminal.press("up")
+      yield* terminal.screenIs("the line again", (rows) => filled(rows).some((row) => row.startsWith("smcp> call raw")))
+      yield* terminal.press("ctrlC")
+      yield* isWhole(terminal, status, "")
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("goes through what was typed before, up and down", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole(() => ({}))
+      yield* terminal.enter("calls")
+      yield* terminal.shows(/No call is running/)
+      yield* terminal.enter("history")
+      yield* terminal.shows(/No calls yet/)
+      for (const [key, draft] of [["up", "history"], ["up", "calls"], ["down", "history"], ["down", ""]] as const) {
+        yield* terminal.press(key)
+        yield* terminal.screenIs(`"${draft}" after ${key}`, promptIs(draft))
+      }
+      yield* terminal.press("ctrlD")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("cuts a result of 10 MB, says how much is left, and lives on", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole((mark) => ({ raw: mcpServerEntry(listing("big"), mark) }), [
+        "--approve",
+        "all"
+      ])
+      yield* terminal.shows(/1\/1 server/)
+      yield* terminal.enter(`call raw__big bytes=${TEN_MEGABYTES}`)
+      const [, left] = yield* terminal.shows(/… (\d+) more characters/)
+      assert.isAbove(Number(left), TEN_MEGABYTES - 200_000)
+      assert.isBelow((yield* terminal.written).length, 1_000_000)
+      yield* terminal.enter("history")
+      yield* terminal.shows(/console +raw +big +ok/)
+      yield* isWhole(terminal, /1\/1 server/, "")
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("answers while a server writes 10 MB to stderr, and keeps the last lines of it", () =>
+    Effect.gen(function*() {
+      const { mark, terminal } = yield* startConsole((mark) => ({
+        calm: mcpServerEntry(listing("echo"), mark),
+        loud: mcpServerEntry({ ...listing("echo"), stderr: TEN_MEGABYTES }, mark)
+      }))
+      yield* terminal.enter("calls")
+      yield* terminal.shows(/No call is running/)
+      yield* terminal.screenIs("both servers", (rows) => rows.some((row) => /2\/2 servers/.test(row)))
+      yield* terminal.enter("logs loud 2")
+      yield* terminal.shows(/e{80}/)
+      assert.isBelow((yield* terminal.written).length, 200_000)
+      yield* isWhole(terminal, /2\/2 servers/, "")
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+      yield* noneMarked(mark)
+    }))
+})
