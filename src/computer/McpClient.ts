@@ -316,8 +316,11 @@ export const connectInMemory = (
 const DEFAULT_HTTP_TIMEOUT_MILLIS = 30_000
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
+/** The longest that a timer can wait. */
+const LONGEST_TIMER_MILLIS = 2_147_483_647
+
 const toMillis = (duration: Duration.Input | undefined): number | undefined =>
-  duration === undefined ? undefined : Duration.toMillis(duration)
+  duration === undefined ? undefined : Math.min(Duration.toMillis(duration), LONGEST_TIMER_MILLIS)
 
 const connectRemote = Effect.fnUntraced(function*(
   options: HttpOptions & ConnectOptions,

@@ -1,12 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Redacted, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Redacted, Scope, Stream } from "effect"
 import type { HttpAuthorization } from "../../src/computer/HttpAuthorization.ts"
 import * as McpClient from "../../src/computer/McpClient.ts"
 import { AuthRequired, McpError, type McpErrorReason } from "../../src/computer/McpError.ts"
 import { loadedModules, packagesOf } from "../support/loadedModules.ts"
 import { atOnce, expectReason, failure } from "./support/mcpClients.ts"
 import { eventually } from "./support/processes.ts"
-import { type Answer, events, hang, json, raw, rawHttpServer, reset } from "./support/rawHttpServer.ts"
+import {
+  type Answer,
+  events,
+  hang,
+  json,
+  type Message,
+  raw,
+  type RawHttpServer,
+  rawHttpServer,
+  reset
+} from "./support/rawHttpServer.ts"
 
 type Tag = McpErrorReason["_tag"]
 
@@ -220,6 +230,22 @@ describe("McpClient over Streamable HTTP", () => {
       }
     }))
 
+  it.live("says which header of the configuration cannot be sent, and not what is in it", () =>
+    Effect.gen(function*() {
+      const headers: ReadonlyArray<readonly [name: string, value: string]> = [
+        ["X-Key", "s3cret\r\nx-admin: 1"],
+        ["X-Key", "s3cret\n"],
+        ["X-Key", "s3cret\u2026"],
+        ["X Key", "s3cret"]
+      ]
+      for (const [name, value] of headers) {
+        const { message, reason } = yield* failure(connectRaw("http://127.0.0.1:9/", { headers: { [name]: value } }))
+        expectReason(reason, "Handshake")
+        assert.include(message, JSON.stringify(name))
+        assert.notInclude(message, "s3cret")
+      }
+    }))
+
   it.live("shows no secret that a server repeats", () =>
     Effect.gen(function*() {
       const server = yield* rawHttpServer
@@ -358,6 +384,35 @@ describe("McpClient over Streamable HTTP", () => {
         assert.include((yield* failure(atOnce(client.callTool("x", {})))).message, "who is ***?")
       }))
 
+    for (const connect of [McpClient.connectHttp, McpClient.connectSse]) {
+      const name = connect === McpClient.connectSse ? "SSE" : "Streamable HTTP"
+      it.live(`sends no call over ${name} whose caller is gone by the time there is a login`, () =>
+        Effect.gen(function*() {
+          const server = yield* rawHttpServer
+          answerOverStream(server)
+          let login: Effect.Effect<void> = Effect.void
+          let waiting = 0
+          const header = Effect.suspend(() => {
+            waiting++
+            return Effect.as(login, Redacted.make("Bearer t0ken"))
+          })
+          const url = connect === McpClient.connectSse ? `${server.url}?sse` : server.url
+          const client = yield* connect({ url, authorization: { header, refused: () => Effect.void } })
+          const opened = yield* Latch.make()
+          login = opened.await
+          waiting = 0
+          const call = yield* fork(client.callTool("x", {}))
+          yield* eventually("the call waits for a login", () => waiting > 0)
+          yield* atOnce(Fiber.interrupt(call))
+          login = Effect.void
+          yield* opened.open
+          yield* atOnce(client.listTools)
+          const arrived = server.arrived.map(({ what }) => what)
+          assert.notInclude(arrived, "tools/call")
+          assert.notInclude(arrived, "notifications/cancelled")
+        }))
+    }
+
     it.live("tells what the authorization says when there is no other login", () =>
       Effect.gen(function*() {
         const server = yield* rawHttpServer
@@ -378,8 +433,37 @@ describe("McpClient over Streamable HTTP", () => {
     }))
 })
 
+const endpoint = (path: string, then = ""): Answer => events(`event: endpoint\ndata: ${path}\n\n${then}`)
+
+/** Lets a server answer over SSE those who ask for it in the query; gives the stream of the last of them. */
+const answerOverStream = (server: RawHttpServer) => {
+  let stream: Parameters<Answer>[0] | undefined
+  const listen = server.answers["GET"]
+  server.answers["GET"] = (response, message, request) => {
+    if (request.url?.endsWith("?sse") !== true) return (listen ?? raw(405, {}))(response, message, request)
+    stream = response
+    endpoint("/message")(response, message, request)
+  }
+  const results: Record<string, (params: Message["params"]) => unknown> = {
+    initialize: (params) => ({
+      protocolVersion: params?.["protocolVersion"],
+      capabilities: {},
+      serverInfo: { name: "s", version: "1" }
+    }),
+    "tools/list": () => ({ tools: [] })
+  }
+  for (const [method, result] of Object.entries(results)) {
+    server.answers[method] = (response, message, request) => {
+      const value = result(message.params)
+      if (stream === undefined) return json(value)(response, message, request)
+      response.writeHead(202).end()
+      stream.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: message.id, result: value })}\n\n`)
+    }
+  }
+  return () => stream
+}
+
 describe("McpClient over SSE", () => {
-  const endpoint = (path: string, then = ""): Answer => events(`event: endpoint\ndata: ${path}\n\n${then}`)
   const connectSse = (url: string, options: Partial<McpClient.HttpOptions & McpClient.ConnectOptions> = {}) =>
     McpClient.connectSse({ url, ...options })
 
@@ -408,21 +492,8 @@ describe("McpClient over SSE", () => {
   it.live("ends with the stream, and when the server says nothing for too long; refused messages cost their call", () =>
     Effect.gen(function*() {
       const server = yield* rawHttpServer
-      let stream: Parameters<Answer>[0] | undefined
-      server.answers["GET"] = (response, message, request) => {
-        stream = response
-        endpoint("/message?s=1")(response, message, request)
-      }
-      server.answers["initialize"] = (response, { id, params }) => {
-        response.writeHead(202).end()
-        const result = {
-          protocolVersion: params?.["protocolVersion"],
-          capabilities: {},
-          serverInfo: { name: "s", version: "1" }
-        }
-        stream?.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id, result })}\n\n`)
-      }
-      const client = yield* connectSse(server.url, { timeout: "300 millis" })
+      const streamed = answerOverStream(server)
+      const client = yield* connectSse(`${server.url}?sse`, { timeout: "300 millis" })
       const refusals: ReadonlyArray<readonly [Answer, Tag]> = [
         [raw(401, {}), "AuthRequired"],
         [raw(500, {}), "Http"],
@@ -439,12 +510,12 @@ describe("McpClient over SSE", () => {
         "the call arrived",
         () => server.arrived.filter(({ what }) => what === "tools/call").length === 5
       )
-      stream?.end()
+      streamed()?.end()
       expectReason((yield* atOnce(Fiber.join(call))).reason, "Closed")
       expectReason((yield* atOnce(client.closed)).reason, "Closed")
       assert.strictEqual(server.arrived.filter(({ what }) => what === "GET").length, 1)
 
-      const silent = yield* connectSse(server.url, { readTimeout: "200 millis" })
+      const silent = yield* connectSse(`${server.url}?sse`, { readTimeout: "200 millis" })
       assert.include((yield* atOnce(silent.closed)).message, "said nothing for 0.2 s")
     }))
 })

@@ -29,6 +29,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
   readonly signal: AbortSignal
+  /** Told when the request is about to be sent, and when the server refused it before it acted on it. */
+  readonly onWire?: ((isOnWire: boolean) => void) | undefined
 }
 
 export interface HttpResponse {
@@ -102,6 +104,7 @@ export class HttpChannel {
       const { response, url } = await this.#follow(request, sent)
       const { status } = response
       if (status !== 401 && status !== 403) return response
+      request.onWire?.(false)
       const wwwAuthenticate = response.header("www-authenticate")
       discard(response)
       if (authorization === undefined || renewed) {
@@ -133,6 +136,8 @@ export class HttpChannel {
     const agent = await this.#open()
     const { body = null, method, signal } = request
     const headers = { ...authorized(this.options.headers, authorization), ...request.headers }
+    signal.throwIfAborted()
+    request.onWire?.(true)
     for (let url = request.url, redirects = 0;; redirects++) {
       const { origin, pathname, search } = url
       const data = await agent.request({ origin, path: pathname + search, method, headers, body, signal })

@@ -25,7 +25,6 @@ const FIRST_PAUSE_MILLIS = 1_000
 const LONGEST_PAUSE_MILLIS = 30_000
 /** A stream that lasted so long was a good one: the next pause is a short one again. */
 const GOOD_MILLIS = 10_000
-const LONGEST_TIMER_MILLIS = 2_147_483_647
 
 export class HttpListener {
   readonly #options: HttpListenerOptions
@@ -73,7 +72,7 @@ export class HttpListener {
     this.#stopped.signal.addEventListener("abort", abort, { once: true })
     const silence = readTimeoutMillis === undefined
       ? undefined
-      : setTimeout(abort, Math.min(readTimeoutMillis, LONGEST_TIMER_MILLIS))
+      : setTimeout(abort, readTimeoutMillis)
     try {
       const lastEventId = this.#lastEventId
       const response = await open(lastEventId, controller.signal)

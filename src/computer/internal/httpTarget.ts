@@ -16,7 +16,24 @@ const RESERVED: ReadonlySet<string> = new Set([
   "upgrade"
 ])
 
-/** Reads a configured URL with its headers; a text says what is wrong with the URL, without repeating what may be secret. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
+/** What a value may consist of (RFC 9110); anything else could begin another header, or is none of Latin-1. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** What is wrong with a header, if anything is. */
+const headerProblem = (name: string, value: string): string | undefined => {
+  if (!TOKEN.test(name)) return `has a header whose name cannot be one: ${JSON.stringify(name.slice(0, 100))}.`
+  return VALUE.test(value)
+    ? undefined
+    : `has a header ${
+      JSON.stringify(name)
+    } whose value cannot be sent: it holds a line break or another character that ` +
+      "headers cannot hold."
+}
+
+/**
+ * Reads a configured URL with its headers; a text says what is wrong with one of them, without repeating what may be secret.
+ */
 export const httpTarget = (
   text: string,
   given: Readonly<Record<string, string>>,
@@ -29,6 +46,8 @@ export const httpTarget = (
   }
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(given)) {
+    const problem = headerProblem(name, value)
+    if (problem !== undefined) return problem
     if (!RESERVED.has(name.toLowerCase())) headers[name.toLowerCase()] = value
   }
   const secrets = [...Object.values(headers).flatMap(withoutScheme), ...url.searchParams.values()]

@@ -8,7 +8,7 @@
 import { isRecord } from "../../protocol/Json.ts"
 import { Closed, Decode, TooLarge } from "../McpError.ts"
 import { makeEventStreamReader } from "./eventStream.ts"
-import { discard, HttpChannel, type HttpChannelOptions, type HttpResponse } from "./httpChannel.ts"
+import { discard, HttpChannel, type HttpChannelOptions, type HttpRequest, type HttpResponse } from "./httpChannel.ts"
 import { isRefusedConnection } from "./httpFailure.ts"
 import { HttpListener } from "./httpListener.ts"
 import { failedResponse, type Frame, isId } from "./jsonRpcFrame.ts"
@@ -39,6 +39,8 @@ const JSON_TYPE = "application/json"
 interface Exchange {
   readonly id: string | number
   readonly controller: AbortController
+  /** Whether the server may know of it. */
+  isOnWire: boolean
   answered: boolean
   /** After which event the answer can be resumed. */
   lastEventId: string | undefined
@@ -90,12 +92,17 @@ export class HttpTransport extends BaseTransport {
     if (method === "notifications/initialized") this.#listener.start()
   }
 
-  /** Once the server has heard of it, or will not, the request itself is of no use any more. */
+  /**
+   * Once the server has heard of it, or will not, the request itself is of no use any more. One that still waits for its
+   * authorization is not sent at all.
+   */
   async #cancel(id: string, body: string): Promise<void> {
+    const exchange = this.#exchanges.get(id)
+    if (exchange?.isOnWire === false) return exchange.controller.abort()
     try {
       await this.#tell(body, FAREWELL_MILLIS)
     } finally {
-      this.#exchanges.get(id)?.controller.abort()
+      exchange?.controller.abort()
     }
   }
 
@@ -107,6 +114,7 @@ export class HttpTransport extends BaseTransport {
     const exchange: Exchange = {
       id,
       controller: new AbortController(),
+      isOnWire: false,
       answered: false,
       lastEventId: undefined,
       retryMillis: RESUME_MILLIS,
@@ -114,7 +122,10 @@ export class HttpTransport extends BaseTransport {
     }
     this.#exchanges.set(String(id), exchange)
     try {
-      await this.#readAnswer(exchange, await this.#post(body, exchange.controller.signal))
+      const onWire = (isOnWire: boolean) => {
+        exchange.isOnWire = isOnWire
+      }
+      await this.#readAnswer(exchange, await this.#post(body, exchange.controller.signal, onWire))
       if (!exchange.answered) await this.#resume(exchange)
     } catch (error) {
       this.#endExchange(exchange, error)
@@ -131,13 +142,14 @@ export class HttpTransport extends BaseTransport {
     this.#failed(error)
   }
 
-  async #post(body: string, signal: AbortSignal): Promise<HttpResponse> {
+  async #post(body: string, signal: AbortSignal, onWire?: HttpRequest["onWire"]): Promise<HttpResponse> {
     const response = await this.#channel.request({
       method: "POST",
       url: this.#options.url,
       headers: { ...this.#headers(), accept: `${JSON_TYPE}, ${EVENT_STREAM}`, "content-type": JSON_TYPE },
       body,
-      signal
+      signal,
+      onWire
     })
     await this.#check(response)
     this.#session = response.header("mcp-session-id") ?? this.#session

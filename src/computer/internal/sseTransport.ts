@@ -3,6 +3,7 @@
  * takes what it is told. When the stream ends, so does the connection: a new stream would be a session that was never
  * initialized.
  */
+import { isRecord } from "../../protocol/Json.ts"
 import { Closed, Decode, Handshake } from "../McpError.ts"
 import { makeEventStreamReader, type ServerSentEvent } from "./eventStream.ts"
 import { discard, HttpChannel, type HttpChannelOptions, type HttpResponse } from "./httpChannel.ts"
@@ -16,12 +17,12 @@ export interface SseTransportOptions extends HttpChannelOptions {
   readonly readTimeoutMillis: number | undefined
 }
 
-const LONGEST_TIMER_MILLIS = 2_147_483_647
-
 export class SseTransport extends BaseTransport {
   readonly #options: SseTransportOptions
   readonly #channel: HttpChannel
   readonly #ended = new AbortController()
+  /** Ends the requests that still wait for their authorization, by their id: nothing was sent of them. */
+  readonly #unsent = new Map<string, () => void>()
   #endpoint: URL | undefined = undefined
   #version: string | undefined = undefined
   #silence: NodeJS.Timeout | undefined = undefined
@@ -82,7 +83,7 @@ export class SseTransport extends BaseTransport {
     })
     if (readTimeoutMillis !== undefined) {
       const onSilence = () => this.lose({ detail: `it said nothing for ${readTimeoutMillis / 1000} s` })
-      this.#silence = setTimeout(onSilence, Math.min(readTimeoutMillis, LONGEST_TIMER_MILLIS))
+      this.#silence = setTimeout(onSilence, readTimeoutMillis)
     }
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
       this.#silence?.refresh()
@@ -113,35 +114,47 @@ export class SseTransport extends BaseTransport {
   async send(message: object): Promise<void> {
     const endpoint = this.#endpoint
     if (endpoint === undefined || this.loss !== undefined) throw new Error("Not connected")
-    const { id, method } = message as Frame
+    const { id, method, params } = message as Frame
     const answered = typeof method === "string" && isId(id) ? id : undefined
     const body = this.write(message)
     if (body === undefined) return
-    const failure = await this.#post(endpoint, body)
+    if (method === "notifications/cancelled" && isRecord(params)) {
+      const abandon = this.#unsent.get(String(params["requestId"]))
+      if (abandon !== undefined) return abandon()
+    }
+    const failure = await this.#post(endpoint, body, answered === undefined ? undefined : String(answered))
     if (failure === undefined) return
     if (answered === undefined) throw failure
     this.deliver(failedResponse(answered, failure.reason))
   }
 
   /** What went wrong, if anything did. */
-  async #post(url: URL, body: string): Promise<TransportFailure | undefined> {
+  async #post(url: URL, body: string, id: string | undefined): Promise<TransportFailure | undefined> {
     const controller = new AbortController()
     const abort = () => controller.abort()
     const { timeoutMillis } = this.#options
     const timer = setTimeout(abort, timeoutMillis)
     this.#ended.signal.addEventListener("abort", abort, { once: true })
+    const onWire = (isOnWire: boolean): void => {
+      if (id === undefined) return
+      if (isOnWire) this.#unsent.delete(id)
+      else this.#unsent.set(id, abort)
+    }
+    onWire(false)
     try {
       const headers = {
         "content-type": "application/json",
         ...(this.#version === undefined ? {} : { "mcp-protocol-version": this.#version })
       }
-      const response = await this.#channel.request({ method: "POST", url, headers, body, signal: controller.signal })
+      const { signal } = controller
+      const response = await this.#channel.request({ method: "POST", url, headers, body, signal, onWire })
       if (response.status >= 300) throw await this.#channel.refusal(response)
       discard(response)
       return undefined
     } catch (error) {
       return this.#refused(error, controller.signal.aborted)
     } finally {
+      onWire(true)
       clearTimeout(timer)
       this.#ended.signal.removeEventListener("abort", abort)
     }
