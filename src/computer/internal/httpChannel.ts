@@ -3,6 +3,7 @@
  */
 import type { Effect } from "effect"
 import { Redacted } from "effect"
+import type { Socket } from "node:net"
 import type { Agent, Dispatcher, WebSocket } from "undici"
 import type { HttpAuthorization } from "../HttpAuthorization.ts"
 import { McpError } from "../McpError.ts"
@@ -44,10 +45,13 @@ export interface HttpResponse {
 const MAX_REDIRECTS = 5
 /** How much of the body of a refusal is looked at. Bytes. */
 const REFUSAL_BYTES = 4096
+/** How long the last words on a connection may take to be written. Milliseconds. */
+const CLOSE_MILLIS = 1_000
 
 export class HttpChannel {
   readonly options: HttpChannelOptions
   #agent: Agent | undefined = undefined
+  readonly #sockets = new Set<Socket>()
   #closed = false
 
   constructor(options: HttpChannelOptions) {
@@ -57,12 +61,21 @@ export class HttpChannel {
   /** Loaded with the first remote server: most programs have none. */
   async #open(): Promise<Agent> {
     if (this.#agent !== undefined) return this.#agent
-    const { Agent } = await import("undici")
+    const { Agent, buildConnector } = await import("undici")
     const { maxMessageBytes, timeoutMillis } = this.options
+    const connect = buildConnector({ timeout: timeoutMillis })
     this.#agent ??= new Agent({
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: timeoutMillis },
+      connect: (options, done) =>
+        connect(options, (...outcome) => {
+          const [, socket] = outcome
+          if (socket !== null) {
+            this.#sockets.add(socket)
+            socket.once("close", () => this.#sockets.delete(socket))
+          }
+          done(...outcome)
+        }),
       webSocket: { maxPayloadSize: maxMessageBytes }
     })
     if (this.#closed) await this.#agent.destroy()
@@ -78,10 +91,12 @@ export class HttpChannel {
     return new WebSocket(url, { protocols: [subprotocol], headers: authorized(headers, authorization), dispatcher })
   }
 
-  /** Ends every request. */
+  /** Ends every request and every connection. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#agent?.destroy()
+    // a connection that became a WebSocket is no longer the agent's, and its server need not answer our farewell
+    await Promise.all([...this.#sockets].map(endSocket))
   }
 
   /** The `Authorization` header of the next request. Fails with `TransportFailure`. */
@@ -169,6 +184,17 @@ export class HttpChannel {
       : new TransportFailure(networkReason(error, this.options.url.host))
   }
 }
+
+/** Ends a connection after what is written already. */
+const endSocket = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => socket.destroy(), CLOSE_MILLIS)
+    socket.once("close", () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    socket.destroySoon()
+  })
 
 const authorized = (
   headers: Readonly<Record<string, string>>,

@@ -42,10 +42,15 @@ export class WebSocketTransport extends BaseTransport {
   }
 
   async send(message: object): Promise<void> {
-    if (this.#socket === undefined || this.loss !== undefined) throw new Error("Not connected")
+    const socket = this.#socket
+    if (socket === undefined || this.loss !== undefined) throw new Error("Not connected")
     const text = this.write(message)
     // what a socket that is closing does not take is told of by its end
-    if (text !== undefined && this.#socket.readyState === OPEN) this.#socket.send(text)
+    if (text === undefined || socket.readyState !== OPEN) return
+    if (socket.bufferedAmount + text.length > this.#options.maxMessageBytes) {
+      return this.refuse(message, "the server does not read what it is sent")
+    }
+    socket.send(text)
   }
 
   async close(): Promise<void> {
