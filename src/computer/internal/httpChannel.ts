@@ -69,8 +69,9 @@ export class HttpChannel {
       bodyTimeout: 0,
       connect: (options, done) =>
         connect(options, (...outcome) => {
-          const [, socket] = outcome
-          if (socket !== null) {
+          // undici leaves the socket out when there is an error, whatever its types say
+          const [error, socket] = outcome
+          if (error === null) {
             this.#sockets.add(socket)
             socket.once("close", () => this.#sockets.delete(socket))
           }
