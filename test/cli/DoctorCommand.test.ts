@@ -5,9 +5,21 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { checkPrograms, checkState } from "../../src/cli/internal/doctorMachine.ts"
+import { listenOn } from "../computer/support/mcpContract.ts"
+import { eventually } from "../computer/support/processes.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { KEY, startServer } from "./support/office.ts"
-import { configFile, errorLine, listing, mcpServerEntry, noneMarked, smcp, temporaryFile } from "./support/smcp.ts"
+import {
+  configFile,
+  errorLine,
+  listing,
+  marked,
+  mcpServerEntry,
+  noneMarked,
+  smcp,
+  temporaryFile
+} from "./support/smcp.ts"
+import { startSmcpInPty } from "./support/terminal.ts"
 
 const CANARY = "c4nary-of-the-doctor"
 
@@ -155,6 +167,59 @@ describe("smcp doctor", () => {
       assert.match(dead.of(null, "address").seen, /nothing listens there \(ECONNREFUSED\)/)
       assert.match(dead.of(null, "address").advice ?? "", /smcp server/)
       assert.deepStrictEqual(strange.bad, ["config file warning", "address problem"])
+    }))
+
+  it.live("tells servers apart that are there and cannot be used", () =>
+    Effect.gen(function*() {
+      const { url: other } = yield* listenOn((_request, response) => void response.writeHead(404).end("nothing here"))
+      const { url: mute } = yield* listenOn(() => {})
+      const { url: guarded } = yield* listenOn((_request, response) =>
+        void response.writeHead(401, { "WWW-Authenticate": "Bearer" }).end()
+      )
+      const config = yield* configFile({ guarded: { type: "http", url: `${guarded}/mcp` } })
+      const [strange, silent, plain, login] = yield* Effect.all([
+        doctor(["--url", other]),
+        doctor(["--url", mute, "--timeout", "1"]),
+        doctor(["--url", other.replace("http:", "https:")]),
+        doctor(["--config", config])
+      ], { concurrency: 2 })
+      assert.deepStrictEqual(strange.bad, ["config file warning", "GET /health warning", "connection problem"])
+      assert.match(strange.of(null, "GET /health").seen, /HTTP 404/)
+      assert.deepStrictEqual(silent.bad, ["config file warning", "GET /health warning", "connection problem"])
+      assert.match(silent.of(null, "connection").seen, /within 1 s/)
+      assert.deepStrictEqual(plain.bad, ["config file warning", "address problem"])
+      assert.match(plain.of(null, "address").advice ?? "", /Use http:/)
+      assert.deepStrictEqual(login.bad, ["guarded start problem", "address warning"])
+      assert.match(login.of("guarded", "start").advice ?? "", /"login guarded"/)
+    }))
+
+  it.live("shows at a terminal what it is busy with, and ends what it started at Ctrl-C", () =>
+    Effect.gen(function*() {
+      const mark = "doctor-interrupted"
+      const config = yield* configFile({ silent: mcpServerEntry({ silent: true }, mark) })
+      const state = yield* temporaryFolder
+      const terminal = yield* startSmcpInPty(["doctor", "--config", config, "--state-dir", state])
+      yield* terminal.shows(/Looking at silent \d+ s/)
+      yield* eventually("the server has been started", () => marked(mark).length === 1)
+      yield* terminal.press("ctrlC")
+      assert.strictEqual((yield* terminal.ended).exitCode, 130)
+      yield* noneMarked(mark)
+    }))
+
+  it.live("is in colour at a terminal, and without where that is not wanted", () =>
+    Effect.gen(function*() {
+      const config = yield* configFile({})
+      const state = yield* temporaryFolder
+      const args = ["doctor", "--config", config, "--state-dir", state]
+      const coloured = yield* startSmcpInPty(args)
+      assert.strictEqual((yield* coloured.ended).exitCode, 0)
+      const plain = yield* startSmcpInPty(args, { env: { NO_COLOR: "1" } })
+      assert.strictEqual((yield* plain.ended).exitCode, 0)
+      // oxlint-disable-next-line no-control-regex -- colours are what this is about
+      const colour = /\u001b\[[0-9;]*m/
+      assert.match(yield* coloured.written, colour)
+      assert.notMatch(yield* plain.written, colour)
+      assert.strictEqual(yield* coloured.text, yield* plain.text)
     }))
 
   it.live("reads every config file, also behind a broken one, and shows all of it as text", () =>

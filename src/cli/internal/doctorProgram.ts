@@ -14,7 +14,7 @@ import * as SecretStore from "../../computer/SecretStore.ts"
 import type { ServerEntry } from "../../computer/ServerEntry.ts"
 import { stdoutPage } from "../console/View.ts"
 import type { Options } from "../DoctorCommand.ts"
-import { configPaths } from "./configPaths.ts"
+import { configPathsIfAny } from "./configPaths.ts"
 import { about, examine, readConfigs } from "./doctorConfig.ts"
 import { countsOf, type Finding, toJson, toText } from "./doctorFinding.ts"
 import { checkKeychain, checkPrograms, checkState } from "./doctorMachine.ts"
@@ -107,8 +107,8 @@ const configuration = Effect.fnUntraced(function*(
   options: Options,
   state: string,
   watch: Watch
-): Effect.fn.Return<ReadonlyArray<Finding>, Failure, FileSystem.FileSystem> {
-  const paths = yield* Effect.catch(configPaths(options.config), () => Effect.succeed([]))
+): Effect.fn.Return<ReadonlyArray<Finding>, never, FileSystem.FileSystem> {
+  const paths = yield* configPathsIfAny(options.config)
   const { config, findings } = yield* readConfigs(paths)
   if (config.servers.length === 0) return findings
   const ofServers = yield* Effect.forEach(
