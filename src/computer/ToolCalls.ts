@@ -223,11 +223,11 @@ const makeCall = Effect.fnUntraced(
           const { callTimeout } = route.entry.settings
           // the caller's own deadline goes on beside it
           const idleTimeout = callTimeout === undefined ? undefined : callTimeout * 1000
-          const called = Effect.map(client.callTool(route.tool, request.params, { onProgress, idleTimeout }), toWire)
+          const called = client.callTool(route.tool, request.params, { onProgress, idleTimeout })
           return connected === undefined ? called : Effect.andThen(connected, called)
         })
-      const transformed = (result: CallToolResult) =>
-        transform.apply(route.entry, { result, tool: route.tool, args: request.params })
+      const transformed = (result: Readonly<Record<string, unknown>>) =>
+        transform.apply(route.entry, { result: toWire(result), tool: route.tool, args: request.params })
       // the protocol has no event for progress, so it is for the operator's eyes
       const onProgress: OnProgress = (progress) =>
         Effect.suspend(() => {

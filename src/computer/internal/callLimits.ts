@@ -26,9 +26,9 @@ export interface LimitedCall<E> {
   readonly request: (
     onProgress: (progress: Progress) => Effect.Effect<void>,
     connected: Effect.Effect<void>
-  ) => Effect.Effect<CallToolResult, E>
+  ) => Effect.Effect<Readonly<Record<string, unknown>>, E>
   /** What becomes of its result. */
-  readonly transform: (result: CallToolResult) => Effect.Effect<CallToolResult>
+  readonly transform: (result: Readonly<Record<string, unknown>>) => Effect.Effect<CallToolResult>
 }
 
 export interface CallLimiter<E> {

@@ -38,60 +38,68 @@ const readProgress = (params: Readonly<Record<string, unknown>>): Progress | und
 }
 
 export const makeProgressListeners = (): ProgressListeners => {
-  const inboxes = new Map<unknown, (progress: Progress) => void>()
+  const inboxes = new Map<unknown, Inbox>()
   let tokens = 0
   return {
     deliver: (params) => {
       const progress = readProgress(params)
-      if (progress !== undefined) inboxes.get(params["progressToken"])?.(progress)
+      const inbox = inboxes.get(params["progressToken"])
+      if (progress !== undefined && inbox !== undefined) take(inbox, progress)
     },
-    listen: <A, E>(call: (progressToken: string) => Effect.Effect<A, E>, on: Listener) =>
+    listen: <A, E>(call: (progressToken: string) => Effect.Effect<A, E>, listener: Listener) =>
       Effect.withFiber((fiber): Effect.Effect<A, E> => {
         const token = `a2c-${++tokens}`
-        const inbox = makeInbox(on, fiber.context)
-        inboxes.set(token, inbox.take)
+        const inbox: Inbox = { listener, context: fiber.context, waiting: undefined, reader: undefined }
+        inboxes.set(token, inbox)
         return Effect.onExit(call(token), (exit) => {
           inboxes.delete(token)
-          return inbox.end(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause))
+          return inbox.reader === undefined
+            ? Effect.void
+            : finish(inbox.reader, Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause))
         })
       })
   }
 }
 
-/** Most calls report nothing: a reader runs only while something waits. */
-const makeInbox = ({ alive, progress: onProgress }: Listener, context: Context.Context<never>) => {
-  const waiting: Array<Progress> = []
-  let reader: Fiber.Fiber<void> | undefined
-  let reading = false
-  const read = (use: NonNullable<typeof onProgress>) =>
-    Effect.whileLoop({
-      while: () => waiting.length > 0,
-      body: () => report(use, waiting.shift()!),
-      step: () => {}
-    }).pipe(Effect.ensuring(Effect.sync(() => {
-      reading = false
-    })))
-  return {
-    take: (progress: Progress): void => {
-      alive?.()
-      if (onProgress === undefined) return
-      if (waiting.push(progress) > BUFFERED) waiting.shift()
-      if (reading) return
-      reading = true
-      reader = Effect.runForkWith(context)(read(onProgress))
-    },
-    /** Waits until all is read, though not for ever, and in a hurry not at all. */
-    end: (hurry: boolean): Effect.Effect<void> => {
-      if (reader === undefined) return Effect.void
-      const stop = Fiber.interrupt(reader)
-      return hurry
-        ? stop
-        : Effect.ensuring(
-          Effect.interruptible(Fiber.await(reader)).pipe(Effect.timeoutOption(DRAIN), Effect.asVoid),
-          stop
-        )
-    }
+/** Most calls report nothing: there is a reader only while something waits. */
+interface Inbox {
+  readonly listener: Listener
+  readonly context: Context.Context<never>
+  /** What is not read yet; undefined while nobody reads. */
+  waiting: Array<Progress> | undefined
+  /** Whoever read last. */
+  reader: Fiber.Fiber<void> | undefined
+}
+
+const take = (inbox: Inbox, progress: Progress): void => {
+  const { alive, progress: onProgress } = inbox.listener
+  alive?.()
+  if (onProgress === undefined) return
+  if (inbox.waiting !== undefined) {
+    if (inbox.waiting.push(progress) > BUFFERED) inbox.waiting.shift()
+    return
   }
+  const waiting = [progress]
+  inbox.waiting = waiting
+  const read = Effect.whileLoop({
+    while: () => waiting.length > 0,
+    body: () => report(onProgress, waiting.shift()!),
+    step: () => {}
+  })
+  inbox.reader = Effect.runForkWith(inbox.context)(Effect.ensuring(
+    read,
+    Effect.sync(() => {
+      inbox.waiting = undefined
+    })
+  ))
+}
+
+/** Waits until all is read, though not for ever, and in a hurry not at all. */
+const finish = (reader: Fiber.Fiber<void>, hurry: boolean): Effect.Effect<void> => {
+  const stop = Fiber.interrupt(reader)
+  return hurry
+    ? stop
+    : Effect.ensuring(Effect.interruptible(Fiber.await(reader)).pipe(Effect.timeoutOption(DRAIN), Effect.asVoid), stop)
 }
 
 const report = (onProgress: (progress: Progress) => Effect.Effect<void>, progress: Progress): Effect.Effect<void> =>

@@ -102,14 +102,14 @@ export const makeRunningCalls = Effect.gen(function*() {
         run.fiber = fiber
         watch(run.deadline)
         tell()
-        fiber.addObserver(() => {
-          runs.delete(requestId)
-          tell()
+        return Effect.callback((resume) => {
+          fiber.addObserver((exit) => {
+            runs.delete(requestId)
+            tell()
+            resume(Effect.succeed({ exit, by: run.by }))
+          })
+          return Fiber.interrupt(fiber)
         })
-        return Effect.onInterrupt(
-          Effect.map(Fiber.await(fiber), (exit) => ({ exit, by: run.by })),
-          () => Fiber.interrupt(fiber)
-        )
       })
   }
 })

@@ -17,7 +17,7 @@ export const claim = <A, E, R>(
   server: Supervised,
   use: (client: McpClient) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | McpError, R> =>
-  Effect.suspend(() => {
+  Effect.clockWith((clock) => {
     let taken: Connection | undefined
     // looking and taking happen without a suspension in between: a connection that is taken is not idle
     const take: Effect.Effect<A, E | McpError, R> = Effect.suspend(() => {
@@ -26,14 +26,13 @@ export const claim = <A, E, R>(
       taken.users++
       return use(taken.client)
     })
-    return Effect.onExit(take, () => taken === undefined ? Effect.void : giveBack(taken))
-  })
-
-const giveBack = (connection: Connection): Effect.Effect<void> =>
-  Effect.clockWith((clock) => {
-    connection.users--
-    connection.usedAt = clock.currentTimeMillisUnsafe()
-    return Effect.void
+    return Effect.onExit(take, () => {
+      if (taken !== undefined) {
+        taken.users--
+        taken.usedAt = clock.currentTimeMillisUnsafe()
+      }
+      return Effect.void
+    })
   })
 
 /** Waits until a server is connected, starting one that is idle; fails when it will not be soon. */

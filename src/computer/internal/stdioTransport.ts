@@ -11,6 +11,8 @@ import { BaseTransport } from "./wireTransport.ts"
 
 /** How long output may still come after the child ended, or the child may live after its stdout ended. Milliseconds. */
 const DRAIN_MILLIS = 250
+/** How many messages are written at once at the most. */
+const BURST = 16
 const DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 export interface StdioTransportOptions extends ChildOptions {
@@ -27,7 +29,7 @@ export class StdioTransport extends BaseTransport {
   #started: Promise<void> | undefined = undefined
   #losing: NodeJS.Timeout | undefined = undefined
   #outgoing = ""
-  #flushing: Promise<void> | undefined = undefined
+  #waiting = 0
 
   constructor(options: StdioTransportOptions) {
     super(options.clean)
@@ -93,17 +95,16 @@ export class StdioTransport extends BaseTransport {
       return this.refuse(message, "the server does not read its stdin")
     }
     this.#outgoing += `${text}\n`
-    // calls come in bursts: what is sent at a time is written at once
-    this.#flushing ??= new Promise((resolve) => process.nextTick(() => this.#flush(resolve)))
-    await this.#flushing
+    // calls come in bursts: some are written at once, but the server need not wait for all of them
+    if (++this.#waiting === BURST) this.#flush()
+    else if (this.#waiting === 1) process.nextTick(() => this.#flush())
   }
 
-  #flush(done?: () => void): void {
+  #flush(): void {
     const text = this.#outgoing
     this.#outgoing = ""
-    this.#flushing = undefined
-    if (text !== "") this.#child?.stdin.write(text, done)
-    else done?.()
+    this.#waiting = 0
+    if (text !== "") this.#child?.stdin.write(text)
   }
 
   /** Ends the connection and the process group; resolves when both are gone. Never rejects, may be called again. */
