@@ -149,6 +149,8 @@ export const runMcpBench = async (
   plan: Plan,
   options: { readonly progress: (line: string) => void; readonly transports?: ReadonlyArray<McpTransport> | undefined }
 ): Promise<McpReport> => {
+  // the SDK's client hangs a listener on one signal for each of its requests over HTTP, and Node says so each time
+  process.removeAllListeners("warning")
   const http = await startServer("rawMcp", { args: ["http"] })
   const conditions: Array<McpCondition> = []
   for (const transport of options.transports ?? TRANSPORTS) {
