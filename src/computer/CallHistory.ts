@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CallRecord } from "./CallRecord.ts"
 import { redactArguments, textRedactor } from "./internal/argumentRedaction.ts"
+import { redactText } from "./internal/secretText.ts"
 import { shortName } from "./internal/shortName.ts"
 import { makeSignal } from "./internal/signal.ts"
 
@@ -26,6 +27,9 @@ export class CallHistory extends Context.Service<CallHistory, {
 /** Keeps so many calls. Default: 10. */
 export const layer = (options: { readonly size?: number | undefined } = {}): Layer.Layer<CallHistory> =>
   Layer.effect(CallHistory, Effect.suspend(() => make(options.size ?? 10)))
+
+/** Whether there is something in a text that the history would hide in it: what looks like a secret, or is called one. */
+export const holdsSecret = (text: string): boolean => redactText(text) !== text
 
 /** What is not looked at is made fit to be kept after this long. */
 const RAW_FOR: Duration.Input = "1 second"

@@ -71,7 +71,7 @@ export interface Options {
   readonly promptTimeout?: Duration.Input | undefined
   /**
    * Where passwords are kept. Default: nowhere, see `SecretStore`. They are filed under the id of their input alone, as is
-   * what `valueFile` keeps: configurations that use one id share its value.
+   * what `valueFile` keeps: configurations with the same store share the value of an id. `smcp` gives each project its own.
    */
   readonly secretStore?: Layer.Layer<SecretStore.SecretStore> | undefined
   /** A file that keeps values that are no secrets. It is made when there is something to keep. Default: none. */

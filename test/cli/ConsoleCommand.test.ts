@@ -36,7 +36,7 @@ const layer = Layer.mergeAll(
     logEnd: false
   }),
   Questions.layerNobody,
-  Layer.succeed(Session, { interactive: false, revision: Revision.defaultRevision }),
+  Layer.succeed(Session, { beside: undefined, revision: Revision.defaultRevision }),
   NodeFileSystem.layer
 )
 
@@ -125,6 +125,11 @@ describe("the commands of the console", () => {
   const wrong: ReadonlyArray<readonly [line: string, said: RegExp]> = [
     ["sttaus", /did you mean status\?/],
     ["server", /server what\? .*server add/],
+    ["server lits", /no command "server lits"; did you mean server list\?/],
+    ["serve list", /no command "serve"; did you mean server list\?/],
+    ["socket quux", /socket what\? .*socket join/],
+    ["no", /^There is no command "no" \("help" lists all\)$/],
+    ["http://127.0.0.1:1/callback?code=x", /"login <server> <address>" takes/],
     ["server rm", /<server> is missing. Usage: server rm <server>/],
     ["status now", /"now" is too much/],
     ["history many", /\[n\] is a number, not "many"/],

@@ -110,15 +110,23 @@ const serverCommands = [
     name: "logs",
     group: "server",
     parameters: [server, count],
-    help: "The last n lines that a server wrote on stderr, or sent as its log [default 20]"
+    help:
+      "The last n lines that a server wrote on stderr [default 20]. What it sends as its log is in the log above, see log"
   },
   {
     name: "log",
     group: "server",
     parameters: [server, { name: "level", kind: "level" }],
-    help: "From which level on a server should send its log, e.g. debug"
+    help: "From which level on a server should send its log, which is written to that of smcp: debug, info, warning, …"
   },
-  { name: "login", group: "server", parameters: [server], help: "Log in to a remote server that wants it" },
+  {
+    name: "login",
+    group: "server",
+    parameters: [server, { name: "address", kind: "text", optional: true }],
+    help:
+      "Show the page to log in to a remote server at; with the address where a browser on another machine ended, finish it",
+    remember: "session"
+  },
   { name: "logout", group: "server", parameters: [server], help: "Forget the login of a remote server" }
 ] as const satisfies ReadonlyArray<CommandSpec>
 

@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import type * as Scope from "effect/Scope"
 import type * as Host from "../../computer/Host.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import type { SmcpError } from "../../protocol/SmcpError.ts"
@@ -15,8 +16,8 @@ import type { View } from "./View.ts"
 
 /** What is particular to this console. */
 export class Session extends Context.Service<Session, {
-  /** Whether a person reads what is printed and can answer. */
-  readonly interactive: boolean
+  /** Where something goes on while the next command is typed; undefined where a command waits for all that it began. */
+  readonly beside: Scope.Scope | undefined
   /** The revision of the protocol that this Computer speaks. */
   readonly revision: Revision
 }>()("a2c-smcp/cli/Session") {}

@@ -14,7 +14,6 @@ import * as Consent from "../../computer/Consent.ts"
 import * as Host from "../../computer/Host.ts"
 import { Inputs, type Prompt } from "../../computer/Inputs.ts"
 import { McpManager } from "../../computer/McpManager.ts"
-import * as SecretStore from "../../computer/SecretStore.ts"
 import { ToolRegistry } from "../../computer/ToolRegistry.ts"
 import * as Background from "../../transport/Background.ts"
 import type { Settings } from "../ComputerCommand.ts"
@@ -22,6 +21,7 @@ import * as Office from "../console/Office.ts"
 import { configPathsIfAny } from "./configPaths.ts"
 import { usage } from "./failure.ts"
 import { defaultStateDirectory, usable } from "./stateDirectory.ts"
+import { valueStores } from "./valueStores.ts"
 
 // -----------------------------------------------------------------------------
 // Configuration
@@ -83,7 +83,7 @@ const HISTORY = 100
 /** The MCP servers and all that belongs to them. */
 export const hostLayer = Effect.fnUntraced(function*(
   options: Settings,
-  { inputs, servers }: Loaded,
+  { inputs, paths, servers }: Loaded,
   state: string,
   person: Person | undefined
 ) {
@@ -95,8 +95,7 @@ export const hostLayer = Effect.fnUntraced(function*(
     toolCache: join(state, "tools"),
     historySize: Option.getOrElse(options.history, () => HISTORY),
     prompt: person?.prompt,
-    valueFile: join(state, "values.json"),
-    secretStore: options.keychain ? SecretStore.layerKeyring() : undefined,
+    ...valueStores({ keychain: options.keychain, state, paths }),
     consent: Consent.layer({
       mode: Option.getOrElse(options.approve, () => Consent.defaultMode({ canAsk: person !== undefined })),
       policy,

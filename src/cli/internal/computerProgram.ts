@@ -71,7 +71,7 @@ const hosted = (options: Settings) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
       yield* hostLayer(options, config, state, undefined),
       officeLayer(options, state, { logEnd: true }),
       Questions.layerNobody,
-      Layer.succeed(Session, { interactive: false, revision: options.revision })
+      Layer.succeed(Session, { beside: undefined, revision: options.revision })
     )
     return yield* Effect.gen(function*() {
       yield* followConfig(options, config)

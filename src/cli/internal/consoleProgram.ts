@@ -33,7 +33,7 @@ export const interactive = Effect.fnUntraced(function*(options: Settings) {
     host,
     officeLayer(options, state, { logEnd: true }),
     Layer.succeed(Questions.Questions, questions),
-    Layer.succeed(Session, { interactive: true, revision: options.revision })
+    Layer.succeed(Session, { beside: yield* Effect.scope, revision: options.revision })
   )
   yield* Effect.gen(function*() {
     yield* print("\"help\" lists the commands, Tab completes them, \"quit\" ends everything")

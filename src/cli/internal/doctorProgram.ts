@@ -10,7 +10,6 @@ import { join } from "node:path"
 import * as Authorization from "../../computer/Authorization.ts"
 import type { ConfigFile } from "../../computer/ConfigFile.ts"
 import * as Host from "../../computer/Host.ts"
-import * as SecretStore from "../../computer/SecretStore.ts"
 import type { ServerEntry } from "../../computer/ServerEntry.ts"
 import { stdoutPage } from "../console/View.ts"
 import type { Options } from "../DoctorCommand.ts"
@@ -26,6 +25,7 @@ import { Debug } from "./logging.ts"
 import { print, printJson } from "./output.ts"
 import { packageVersion } from "./packageVersion.ts"
 import { defaultStateDirectory } from "./stateDirectory.ts"
+import { valueStores } from "./valueStores.ts"
 import { whileWaiting } from "./waiting.ts"
 
 /** Looks at everything, prints what it found, and fails when something of it is a problem. All that was started has ended by then. */
@@ -115,20 +115,23 @@ const configuration = Effect.fnUntraced(function*(
     config.servers,
     (entry) => ofServer(entry, Option.getOrUndefined(options.timeout)).pipe(watch(entry.bundleId)),
     { concurrency: "unbounded" }
-  ).pipe(Effect.provide(hostLayer(options, config, state)))
+  ).pipe(Effect.provide(hostLayer(options, config, { paths, state })))
   return [...findings, ...ofServers.flat()]
 })
 
 /** A host without servers: each is added to it once it has been looked at. */
-const hostLayer = ({ keychain, revision }: Options, { inputs, servers }: ConfigFile, state: string) =>
+const hostLayer = (
+  { keychain, revision }: Options,
+  { inputs, servers }: ConfigFile,
+  { paths, state }: { readonly paths: ReadonlyArray<string>; readonly state: string }
+) =>
   Host.layer({
     servers: [],
     inputs,
     concurrency: servers.length,
     reconnect: false,
     health: false,
-    valueFile: join(state, "values.json"),
-    secretStore: keychain ? SecretStore.layerKeyring() : undefined,
+    ...valueStores({ keychain, state, paths }),
     authorization: Authorization.layerDirectory(join(state, "logins"))
   }, revision)
 

@@ -25,7 +25,8 @@ export const seatDirectory = (
   return join(resolve(state), `${readable(office)}-${readable(name)}-${hash}`)
 }
 
-const readable = (text: string): string => text.replace(/[^A-Za-z0-9]+/g, "_").slice(0, 32)
+/** What is safe of a name, for people. */
+export const readable = (text: string): string => text.replace(/[^A-Za-z0-9]+/g, "_").slice(0, 32)
 
 /** Makes a directory that somebody named, or fails with what is wrong with it. */
 export const usable = (directory: string): Effect.Effect<string, Failure> =>

@@ -1,8 +1,10 @@
 /**
  * What everybody sees of one MCP server, and what its operator should know.
  */
-import type { ToolList } from "../McpClient.ts"
-import type { ServerState } from "../McpManager.ts"
+import * as Effect from "effect/Effect"
+import type { McpClient, ToolList } from "../McpClient.ts"
+import type { Health, Inspection, ServerState } from "../McpManager.ts"
+import type { ServerEntry } from "../ServerEntry.ts"
 import type { Connection } from "./serverConnection.ts"
 import type { Phase } from "./supervision.ts"
 
@@ -41,6 +43,8 @@ export const viewOf = (phase: Phase, { connection, hint, known, retryAt, since }
       return { _tag: "Starting", since, hint, known }
     case "Waiting":
       return { _tag: "Waiting", attempt: effective.attempt, retryAt, reason: effective.reason, known }
+    case "AuthorizationRequired":
+      return { ...effective, known }
     default:
       return effective
   }
@@ -53,8 +57,43 @@ export const isSame = (one: ServerState, other: ServerState): boolean => {
     entries.every(([key, value]) => one[key as keyof ServerState] === value)
 }
 
+/** What is looked at of a server. */
+interface Inspected {
+  readonly entry: ServerEntry
+  readonly shown: ServerState
+  readonly connection: Connection | undefined
+  readonly lastHealth: Health | undefined
+  readonly lastError: Error | undefined
+  readonly logs: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** Everything that is known of a server. `last` is the client of its last connection. */
+export const inspectionOf = Effect.fnUntraced(function*(
+  { connection, entry, lastError, lastHealth, logs, shown }: Inspected,
+  { last, now, restarts }: { readonly last: McpClient | undefined; readonly now: number; readonly restarts: number }
+): Effect.fn.Return<Inspection> {
+  const stderrTail = yield* logs
+  const diagnostics = last === undefined ? undefined : yield* last.diagnostics
+  return {
+    entry,
+    state: shown,
+    pid: connection?.client.pid,
+    serverInfo: last?.serverInfo,
+    instructions: last?.instructions,
+    capabilities: last?.capabilities,
+    restarts,
+    lastHealth,
+    lastFailure: lastError?.message,
+    stderrTail,
+    strayLines: diagnostics?.strayLines ?? 0,
+    lastStrayLines: diagnostics?.lastStrayLines ?? [],
+    uptimeMillis: connection === undefined ? undefined : now - connection.since,
+    users: connection?.users ?? 0
+  }
+})
+
 /** Something to write down. */
-export interface Remark {
+interface Remark {
   /** Goes on after the server's name. */
   readonly text: string
   /** Whether it is the first word of it. */
@@ -79,8 +118,12 @@ export const remarkOn = (before: Phase, phase: Phase, tries: number): Remark | u
       return next.problem === undefined
         ? undefined
         : { text: `is not running, until a call needs it: ${next.problem}`, isNews: true }
-    case "Waiting":
-      return { text: `is tried again (${next.attempt} of ${tries}): ${next.reason}`, isNews: next.attempt === 1 }
+    case "Waiting": {
+      const isNews = next.attempt === 1
+      // its last words are mostly the same each time
+      const reason = isNews ? next.reason : next.reason.split("\n", 1).join("")
+      return { text: `is tried again (${next.attempt} of ${tries}): ${reason}`, isNews }
+    }
     default:
       return undefined
   }

@@ -14,6 +14,7 @@ import { Questions } from "../Questions.ts"
 import type { Run } from "../Session.ts"
 import { jsonView, said, tableView } from "../View.ts"
 import { readJson, readJsonFile } from "./jsonArgument.ts"
+import { didYouMean } from "./nearest.ts"
 
 /** What an input lacks is a matter of the command line, or of the configuration. */
 const failed = ({ message }: Inputs.InputError): Failure => new Failure({ message, exitCode: exitCodes.usage })
@@ -25,9 +26,8 @@ const idsOf = Effect.map(
 
 const noSuchInput = Effect.fnUntraced(function*(id: string) {
   const ids = yield* idsOf
-  return yield* usage(
-    `There is no such input: "${id}"; ${ids.length === 0 ? "there is none at all" : `there are ${ids.join(", ")}`}`
-  )
+  const there = ids.length === 0 ? "; there is none at all" : `; there are ${ids.join(", ")}`
+  return yield* usage(`There is no such input: "${id}"${didYouMean(id, ids) || there}`)
 })
 
 /** The definition, or a failure that names those there are. */

@@ -2,34 +2,41 @@
  * What the commands for logins to remote MCP servers do.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import { Authorization, type LoginFlow } from "../../../computer/Authorization.ts"
 import type { AuthorizationError, AuthorizationErrorReason } from "../../../computer/AuthorizationError.ts"
 import { type ExitCode, exitCodes } from "../../internal/exitCodes.ts"
 import { Failure } from "../../internal/failure.ts"
 import { printable, say } from "../../internal/output.ts"
-import { Questions } from "../Questions.ts"
-import type { Run } from "../Session.ts"
-import { said } from "../View.ts"
+import { whileWaiting } from "../../internal/waiting.ts"
+import { type Run, Session } from "../Session.ts"
+import { said, type View } from "../View.ts"
+import { quote } from "../Words.ts"
 import { serverOf } from "./serverView.ts"
 
-/** Shows the page to log in at, and waits for the browser to come back, or for the address where it ended. */
-export const login: Run = Effect.fnUntraced(function*({ values: [name = ""] }) {
+/**
+ * Shows the page to log in at. At a prompt the login goes on beside it, and with an address behind the server's name it ends
+ * with what a browser on another machine was sent to; elsewhere its end is waited for.
+ */
+export const login: Run = Effect.fnUntraced(function*({ values: [name = "", address] }) {
   const { bundleId } = yield* serverOf(name)
   const authorization = yield* Authorization
-  const questions = yield* Questions
+  if (address !== undefined) {
+    yield* Effect.mapError(authorization.complete(bundleId, address), failureOf)
+    return yield* loggedIn(bundleId)
+  }
+  const { beside } = yield* Session
+  const isUnderWay = (yield* authorization.status(bundleId)).loginUrl !== undefined
   const flow = yield* Effect.mapError(authorization.login(bundleId), failureOf)
-  const about = `Open this page in a browser and log in to ${bundleId}:\n\n  ${printable(flow.url)}\n`
-  const ended = Effect.mapError(flow.outcome, failureOf)
-  yield* Effect.raceFirst(
-    ended,
-    questions.available ? paste(questions, flow, about) : Effect.andThen(say(about), Effect.never)
-  ).pipe(
+  if (beside !== undefined) {
+    if (!isUnderWay) yield* Effect.forkIn(tellOutcome(flow), beside)
+    return pageView(flow, ELSEWHERE)
+  }
+  yield* say(pageText(flow, "Waiting for the browser of this machine. For another one, log in at the console."))
+  yield* whileWaiting("Waiting for the browser")(Effect.mapError(flow.outcome, failureOf)).pipe(
     // one that nobody waits for any more is given up
     Effect.onExit(() => authorization.cancel(bundleId))
   )
-  return said(`Logged in to ${bundleId}`, yield* authorization.status(bundleId))
+  return yield* loggedIn(bundleId)
 })
 
 /** Forgets the login. */
@@ -43,21 +50,33 @@ export const logout: Run = Effect.fnUntraced(function*({ values: [name = ""] }) 
 // Internal
 // -----------------------------------------------------------------------------
 
-const PROMPT = "Waiting for the browser; if it is on another machine, paste the address where it ended: "
+const ELSEWHERE =
+  "The server starts when that is done. Is the browser on another machine? Then it ends at a page that does " +
+  "not open: give the address of it"
 
-/** Takes what is pasted until it fits; never ends by itself when nothing is. */
-const paste = (questions: Questions["Service"], flow: LoginFlow, about: string): Effect.Effect<void, Failure> =>
-  Effect.flatMap(
-    questions.ask({ about, prompt: PROMPT, hidden: true, read: (answer) => Result.succeed(answer.trim()) }),
-    Option.match({
-      onNone: () => Effect.fail(new Failure({ message: "The login was given up", exitCode: exitCodes.cancelled })),
-      onSome: (answer) =>
-        answer === ""
-          ? paste(questions, flow, "")
-          : Effect.catch(flow.complete(answer), (error) =>
-            error.reason === "State" ? paste(questions, flow, error.message) : Effect.fail(failureOf(error)))
-    })
+const pageText = ({ bundleId, url }: LoginFlow, then: string): string =>
+  `Open this page in a browser and log in to ${bundleId}:\n\n  ${printable(url)}\n\n${then}`
+
+const pageView = (flow: LoginFlow, then: string): View => ({
+  json: { server: flow.bundleId, url: flow.url },
+  text: () => pageText(flow, `${then} with: login ${quote(flow.bundleId)} <address>`)
+})
+
+const loggedIn = (bundleId: string) =>
+  Effect.map(
+    Authorization.use(({ status }) => status(bundleId)),
+    (status) => said(`Logged in to ${bundleId}`, status)
   )
+
+/** Says how a login ended that nobody waits for. One that was given up was so by the person, or by the end of all. */
+const tellOutcome = ({ bundleId, outcome }: LoginFlow): Effect.Effect<void> =>
+  Effect.matchEffect(outcome, {
+    onSuccess: () => Effect.logInfo(`Logged in to ${bundleId}`),
+    onFailure: ({ message, reason }) =>
+      reason === "Cancelled"
+        ? Effect.void
+        : Effect.logError(`The login to ${bundleId} failed: ${message} "login ${quote(bundleId)}" begins another`)
+  })
 
 const failureOf = ({ message, reason }: AuthorizationError): Failure =>
   new Failure({ message, exitCode: codes[reason] ?? exitCodes.failed })

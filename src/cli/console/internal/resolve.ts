@@ -4,6 +4,7 @@
 import * as Result from "effect/Result"
 import { commands, type CommandSpec, type KnownCommand, type Parameter, usageOf } from "../ConsoleCommand.ts"
 import type { Word } from "../Words.ts"
+import { didYouMean } from "./nearest.ts"
 
 /** What a command is given. */
 export interface Arguments {
@@ -81,25 +82,18 @@ const short = (text: string): string => text.length > 40 ? `${text.slice(0, 39)}
 
 /** Says that there is no such command, and which was meant. */
 const unknown = (words: ReadonlyArray<string>): string => {
-  const [first = ""] = words
-  const below = allNames.filter((name) => name.startsWith(`${first} `))
-  if (below.length > 0) return `${first} what? ${below.join(", ")}`
-  const near = allNames.filter((name) => distance(first, name.split(" ", 1).join("")) <= 2)
-  const hint = near.length > 0 && near.length <= 12 ? `; did you mean ${near.join(", ")}?` : ""
-  return `There is no command "${short(first)}"${hint} ("help" lists all)`
-}
-
-/** How many letters are to be changed, added or removed. Long words are far from everything. */
-export const distance = (one: string, other: string): number => {
-  if (Math.abs(one.length - other.length) > 2 || one.length > 30) return 3
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= other.length; j++) {
-      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
+  const [first = "", second] = words
+  if (/^https?:/i.test(first)) {
+    return "An address is no command; \"login <server> <address>\" takes the one where a login ended"
   }
-  return row.at(-1) ?? 0
+  const below = allNames.filter((name) => name.startsWith(`${first} `))
+  const typed = words.slice(0, 2).join(" ")
+  const near = didYouMean(typed, allNames)
+  if (below.length > 0) {
+    return second === undefined || near === ""
+      ? `${first} what? ${below.join(", ")}`
+      : `There is no command "${short(typed)}"${near}`
+  }
+  const hint = near || didYouMean(first, allNames.map((name) => name.split(" ", 1).join("")))
+  return `There is no command "${short(first)}"${hint} ("help" lists all)`
 }

@@ -13,7 +13,7 @@ import { printable } from "../../internal/output.ts"
 import type { Run } from "../Session.ts"
 import { type Page, pairs, said, tableView, toned, type View } from "../View.ts"
 import { readJson } from "./jsonArgument.ts"
-import { detailOf, duration, serverOf, statusJson, toneOf, toolCount, wordOf } from "./serverView.ts"
+import { detailOf, duration, serverOf, stateJson, statusJson, toneOf, toolCount, wordOf } from "./serverView.ts"
 
 export const list: Run = () =>
   Effect.map(McpManager.use(({ states }) => states), (states) =>
@@ -70,7 +70,7 @@ const infoText = (known: Inspection, page: Page): string => {
       "health",
       lastHealth === undefined ? "" : lastHealth.error ?? `answers in ${duration(lastHealth.responseTimeMillis)}`
     ],
-    ["last failure", oneLine(lastFailure ?? "")],
+    ["last failure", oneLine((lastFailure ?? "").split("\n", 1).join(""))],
     ["stray lines", known.strayLines === 0 ? "" : `${known.strayLines} lines on stdout were not MCP`],
     ["instructions", beginning(known.instructions ?? "")]
   ] as const
@@ -199,13 +199,7 @@ const outcome = <E extends { readonly message: string }>(
   }))
 
 const outcomesView = (outcomes: ReadonlyArray<Outcome>): View => ({
-  json: outcomes.map(({ done, server, state }) => ({
-    server,
-    done,
-    state: wordOf(state),
-    tools: toolCount(state) ?? null,
-    detail: detailOf(state) || null
-  })),
+  json: outcomes.map(({ done, server, state }) => ({ server, done, ...stateJson(state) })),
   text: (page) =>
     outcomes.map(({ done, server, state }) => {
       const tools = toolCount(state)

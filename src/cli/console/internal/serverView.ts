@@ -7,15 +7,17 @@ import type { ServerEntry } from "../../../computer/ServerEntry.ts"
 import { exitCodes } from "../../internal/exitCodes.ts"
 import { Failure, oneLine } from "../../internal/failure.ts"
 import type { Tone } from "../View.ts"
+import { didYouMean } from "./nearest.ts"
 
 /** The server that a name means: a bundle id, a name, or the key of its entry. Fails with the names there are. */
 export const serverOf = Effect.fnUntraced(function*(name: string): Effect.fn.Return<ServerEntry, Failure, McpManager> {
   const resolved = yield* (yield* McpManager).resolve(name)
   if (resolved._tag === "Found") return resolved.entry
   const ids = resolved._tag === "Ambiguous" ? resolved.candidates.map(({ bundleId }) => bundleId) : resolved.known
+  const there = ids.length === 0 ? "; there is none at all" : `; there are ${ids.join(", ")}`
   const message = resolved._tag === "Ambiguous"
     ? `"${name}" may be ${ids.join(" or ")}`
-    : `There is no MCP server "${name}"; ${ids.length === 0 ? "there is none at all" : `there are ${ids.join(", ")}`}`
+    : `There is no MCP server "${name}"${didYouMean(name, ids) || there}`
   return yield* new Failure({ message, exitCode: exitCodes.usage })
 })
 
@@ -31,15 +33,17 @@ export const wordOf = (state: ServerState): string => {
   }
 }
 
-/** What there is to say about a state beside its word. */
-export const detailOf = (state: ServerState): string => {
+/** What there is to say about a state beside its word, in short: the last words of a server are for "server info". */
+export const detailOf = (state: ServerState): string => oneLine(allOf(state).split("\n", 1).join(""))
+
+const allOf = (state: ServerState): string => {
   switch (state._tag) {
     case "Failed":
-      return oneLine(state.reason)
+      return state.reason
     case "AuthorizationRequired":
-      return `${oneLine(state.reason)} ("login")`
+      return `"login" lets it in: ${state.reason}`
     case "Waiting":
-      return `try ${state.attempt}: ${oneLine(state.reason)}`
+      return `try ${state.attempt}: ${state.reason}`
     case "Starting":
       return state.hint ?? ""
     case "Ready":
@@ -76,9 +80,14 @@ export const statusJson = ({ entry, state }: ServerStatus) => ({
   server: entry.bundleId,
   name: entry.config.name,
   type: entry.config.type,
+  ...stateJson(state)
+})
+
+/** A state for programs. */
+export const stateJson = (state: ServerState) => ({
   state: wordOf(state),
   tools: toolCount(state) ?? null,
-  detail: detailOf(state) || null
+  detail: oneLine(allOf(state)) || null
 })
 
 /** How long ago or how long something takes, for people. */

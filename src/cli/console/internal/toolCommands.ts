@@ -17,8 +17,9 @@ import { type Failure, oneLine, usage } from "../../internal/failure.ts"
 import { printable } from "../../internal/output.ts"
 import { resultText } from "../../internal/resultText.ts"
 import type { Run } from "../Session.ts"
-import { said, tableView, type Tone, toned, type View } from "../View.ts"
+import { type Page, said, tableView, type Tone, toned, type View } from "../View.ts"
 import { parseJson, readJson } from "./jsonArgument.ts"
+import { didYouMean } from "./nearest.ts"
 import { duration } from "./serverView.ts"
 
 export const tools: Run = () =>
@@ -50,9 +51,13 @@ export const tc: Run = Effect.fnUntraced(function*({ values: [argument = ""] }) 
 })
 
 export const call: Run = Effect.fnUntraced(function*({ rest, values: [tool = ""] }) {
-  const route = yield* (yield* ToolRegistry).resolve(tool)
+  const registry = yield* ToolRegistry
+  const route = yield* registry.resolve(tool)
   const params = yield* argumentsOf(rest, route?.definition.inputSchema ?? {})
-  return yield* run({ tool_name: tool, params, req_id: randomUUID(), timeout: TIMEOUT })
+  const view = yield* run({ tool_name: tool, params, req_id: randomUUID(), timeout: TIMEOUT })
+  if (route !== undefined) return view
+  const hint = didYouMean(tool, (yield* registry.list).map(({ name }) => name))
+  return { ...view, text: (page: Page) => `${view.text(page)}${hint}` }
 })
 
 /** One JSON object, or arguments one by one, read as their schema has them. */

@@ -3,6 +3,7 @@
  */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
+import { holdsSecret } from "../../../computer/CallHistory.ts"
 import { commandOf } from "./resolve.ts"
 
 const MOST = 500
@@ -12,7 +13,7 @@ export const remembrance = (line: string): "file" | "session" | "never" => {
   // not parsed: a line with a missing quote may hold a secret as well
   const words = line.trim().split(/\s+/).map((text) => ({ text }))
   if (words.some(({ text }) => text === "--reveal")) return "never"
-  return commandOf(words)?.command.remember ?? "file"
+  return commandOf(words)?.command.remember ?? (holdsSecret(line) ? "session" : "file")
 }
 
 /** The lines of earlier runs, the newest first; none when the file cannot be read. */
