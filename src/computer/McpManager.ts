@@ -65,8 +65,11 @@ export type ServerState =
     readonly reason: string
     readonly known?: McpClient.ToolList | undefined
   }
-  /** It wants a login; it is connected to again when there is one. */
-  | { readonly _tag: "AuthorizationRequired"; readonly reason: string }
+  /**
+   * It wants a login; it is connected to again when one is made in this program. One that another program has made counts
+   * from the next `start` or `restart`. `known` are the tools it had: calls of them tell that a login is needed.
+   */
+  | { readonly _tag: "AuthorizationRequired"; readonly reason: string; readonly known?: McpClient.ToolList | undefined }
   /** It could not be started, or not again. `reason` is for the operator and may hold several lines. */
   | { readonly _tag: "Failed"; readonly reason: string }
 
@@ -158,7 +161,7 @@ export interface McpManagerOptions {
 export class McpManager extends Context.Service<McpManager, {
   /** Every server and what it is doing now, in the order of the configuration. The same array until something changes. */
   readonly states: Effect.Effect<ReadonlyArray<ServerStatus>>
-  /** The states now, and again after every change. */
+  /** The states now, and again after every change; who is slow gets the newest. */
   readonly changes: Stream.Stream<ReadonlyArray<ServerStatus>>
   /** Waits until no server is starting any more. */
   readonly ready: Effect.Effect<void>

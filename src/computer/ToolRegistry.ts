@@ -49,7 +49,7 @@ export interface Projection {
 export class ToolRegistry extends Context.Service<ToolRegistry, {
   /**
    * The tools as `client:get_tools` lists them: of the servers that are ready or idle, and, as they were last, of those that
-   * are being started again.
+   * are being started again or want a login.
    */
   readonly list: Effect.Effect<ReadonlyArray<SmcpTool>>
   /** Where the tool with this name is to be called; `undefined` when nothing, or a forbidden tool, has it. */
@@ -90,7 +90,10 @@ export const layerOf = (
 // Projection
 // -----------------------------------------------------------------------------
 
-/** The tools of a server that a call may reach: also those of one that is idle, or that is being started again. */
+/**
+ * The tools of a server that a call may reach: also those of one that is idle or that is being started again, and of one that
+ * wants a login, so that calls tell so.
+ */
 const toolsOf = (state: ServerState): ToolList | undefined => {
   switch (state._tag) {
     case "Ready":
@@ -98,6 +101,7 @@ const toolsOf = (state: ServerState): ToolList | undefined => {
       return state
     case "Starting":
     case "Waiting":
+    case "AuthorizationRequired":
       return state.known
     default:
       return undefined

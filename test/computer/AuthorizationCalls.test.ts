@@ -33,7 +33,7 @@ const start = Effect.fnUntraced(function*(office: Office, settings: object, opti
       Effect.forever(Effect.andThen(watch, Effect.sleep("20 millis"))),
       Effect.suspend(() => eventually(`the server is ${tag}, and not ${state}`, () => state === tag))
     )
-  return { authorization, becomes }
+  return { authorization, becomes, manager }
 })
 
 describe("Authorization in an office", () => {
@@ -114,6 +114,9 @@ describe("Authorization in an office", () => {
       // the next check of its health finds out
       yield* becomes("AuthorizationRequired")
       assert.strictEqual((yield* authorization.status("protected")).state, "login-needed")
+      // its tools stay, so that a call tells what is missing
+      assert.deepStrictEqual(yield* toolNames(office), ["protected__hello"])
+      assert.strictEqual((yield* atOnce(call(office, "protected__hello"))).meta?.["error_code"], 4007)
 
       yield* authorization.logout("protected")
       assert.strictEqual((yield* authorization.status("protected")).state, "none")
@@ -124,6 +127,24 @@ describe("Authorization in an office", () => {
         office.heard
       )
       assert.notInclude(JSON.stringify(shown), SECRET)
+    }))
+
+  it.live("starts no server after a login that was stopped meanwhile", () =>
+    Effect.gen(function*() {
+      const auth = yield* makeAuthServer()
+      const mcp = yield* makeProtectedServer
+      mcp.protect(auth)
+      const office = yield* makeOffice()
+      const { authorization, becomes, manager } = yield* start(office, config(mcp))
+      yield* becomes("AuthorizationRequired")
+      const flow = yield* authorization.login("protected")
+      yield* manager.stop("protected")
+      yield* browse(flow.url)
+      yield* flow.outcome
+      yield* Effect.sleep("300 millis")
+      yield* becomes("Stopped")
+      yield* manager.start("protected")
+      yield* becomes("Ready")
     }))
 
   it.live("leaves servers alone that bring their own login", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Redacted, Stream } from "effect"
 import { InputError, Inputs } from "../../src/computer/Inputs.ts"
 import type { Manager } from "./support/managers.ts"
 import {
@@ -155,6 +155,43 @@ describe("a changed configuration", () => {
       yield* manager.reconcile([a])
       yield* settle
       assert.deepStrictEqual(yield* tagsOf(manager), { a: "Ready" })
+    }))
+
+  it.effect("keeps the entries that say the same, to which limits and verdicts on scripts belong", () =>
+    Effect.gen(function*() {
+      const { gate } = memory()
+      const entries = [entryOf("a"), entryOf("b")]
+      const manager = yield* manage(entries, { connector: gate.layer })
+      yield* settle
+      yield* manager.reconcile([entryOf("a"), entryOf("b", { settings: { limits: { concurrency: 1 } } })])
+      yield* settle
+      const [a, b] = yield* manager.states
+      assert.strictEqual(a?.entry, entries[0])
+      assert.deepStrictEqual(b?.entry.settings, { limits: { concurrency: 1 } })
+      assert.lengthOf(gate.attempts, 2)
+    }))
+
+  it.effect("gives those who are slow to watch the newest states, and not all there ever were", () =>
+    Effect.gen(function*() {
+      const { gate } = memory()
+      const manager = yield* manage([entryOf("a")], { connector: gate.layer })
+      yield* settle
+      const go = yield* Latch.make()
+      const seen: Array<string> = []
+      yield* manager.changes.pipe(
+        Stream.runForEach((all) =>
+          Effect.andThen(go.await, Effect.sync(() => seen.push(all.map(({ entry }) => entry.config.name).join())))
+        ),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* settle
+      for (let round = 0; round < 100; round++) {
+        yield* manager.put(entryOf("a", { config: { name: `name ${round}` } }))
+      }
+      yield* go.open
+      yield* settle
+      assert.strictEqual(seen.at(-1), "name 99")
+      assert.isBelow(seen.length, 10)
     }))
 
   it.effect("does not start what was stopped, and gives what failed another chance", () =>

@@ -20,7 +20,7 @@ import {
 } from "./support/managers.ts"
 import { textOf } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
-import { isAlive } from "./support/processes.ts"
+import { eventually, isAlive } from "./support/processes.ts"
 
 const down = new McpError({ reason: new Closed({ detail: "the database is locked", stderrTail: [] }) })
 const lazy = { lazy: true } as const
@@ -134,9 +134,10 @@ describe("a lazy server", () => {
       const files = readdirSync(toolCache)
       assert.lengthOf(files, 1)
       assert.notInclude(readFileSync(join(toolCache, files[0]!), "utf8"), "s3cr3t")
-      // another configuration is another server
+      // another configuration is another server, and takes the place of the one before
       yield* listed([entryOf("a", { settings: lazy, args: ["--other"] })])
       assert.lengthOf(started, 2)
+      assert.deepStrictEqual(readdirSync(toolCache), files)
       // and what cannot be read is asked for
       for (const broken of ["{", "{\"version\":1,\"tools\":3}", "{\"version\":2,\"tools\":[]}", "[]"]) {
         const before = started.length
@@ -144,6 +145,13 @@ describe("a lazy server", () => {
         assert.deepStrictEqual(yield* listed([entry]), first)
         assert.lengthOf(started, before + 1)
       }
+      // nothing is kept of a server that is removed
+      yield* Effect.scoped(Effect.gen(function*() {
+        const manager = yield* manage([entry], { connector: gate.layer, toolCache })
+        yield* waitFor(manager, "a", "Idle")
+        yield* manager.remove("a")
+        yield* eventually("the file is gone", () => readdirSync(toolCache).length === 0)
+      }))
     }))
 })
 

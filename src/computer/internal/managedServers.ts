@@ -3,7 +3,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { availableParallelism } from "node:os"
 import { Inputs } from "../Inputs.ts"
@@ -12,6 +11,7 @@ import type { McpManagerOptions, ReconnectOptions, ServerStatus } from "../McpMa
 import type { ServerEntry } from "../ServerEntry.ts"
 import { Supervised } from "./serverSupervisor.ts"
 import { type Shared, surroundings } from "./serverSurroundings.ts"
+import { makeSignal } from "./signal.ts"
 import { makeStartGate } from "./startGate.ts"
 import { makeToolCache, noToolCache } from "./toolCache.ts"
 
@@ -70,29 +70,31 @@ const makeSwitches = () => {
 }
 
 /** What everybody sees of the servers: one value for all of them, and a new one after every change. */
-const makePublication = Effect.fnUntraced(function*(servers: () => Iterable<Supervised>) {
-  const published = yield* PubSub.unbounded<ReadonlyArray<ServerStatus>>({ replay: 1 })
+const makePublication = (servers: () => Iterable<Supervised>) => {
+  const { stream: changed, tell } = makeSignal()
   let states: ReadonlyArray<ServerStatus> = []
   let isHeld = false
   const publish = () => {
     if (isHeld) return
     states = Array.from(servers(), ({ entry, shown }) => ({ entry, state: shown }))
-    PubSub.publishUnsafe(published, states)
+    tell()
   }
   return {
     states: () => states,
-    changes: Stream.fromPubSub(published),
+    changes: Stream.map(changed, () => states),
     publish,
     /** Publishes once what changes together. */
     together: <A>(change: () => A): A => {
       isHeld = true
-      const result = change()
-      isHeld = false
-      publish()
-      return result
+      try {
+        return change()
+      } finally {
+        isHeld = false
+        publish()
+      }
     }
   }
-})
+}
 
 /** The servers by bundle id, in the order of the configuration. */
 export const makeServers = Effect.fnUntraced(function*(options: McpManagerOptions) {
@@ -101,7 +103,7 @@ export const makeServers = Effect.fnUntraced(function*(options: McpManagerOption
   /** Removed, but not gone yet. One that is put back meanwhile must not start beside itself. */
   const leaving = new Map<string, Supervised>()
   const switches = makeSwitches()
-  const { changes, publish, states, together } = yield* makePublication(() => servers.values())
+  const { changes, publish, states, together } = makePublication(() => servers.values())
   const shared = yield* sharedBy(options, publish)
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -129,9 +131,14 @@ export const makeServers = Effect.fnUntraced(function*(options: McpManagerOption
     leaving.set(bundleId, server)
     server.dispatch({ _tag: "Stop", why: "Stopped" })
     publish()
-    return Effect.map(server.gone, () => {
-      if (leaving.get(bundleId) === server) leaving.delete(bundleId)
-    })
+    // also when nobody waits for it
+    around.run(Effect.flatMap(server.gone, () => {
+      // it may have been put back meanwhile
+      if (leaving.get(bundleId) !== server) return Effect.void
+      leaving.delete(bundleId)
+      return shared.cache.forget(server.entry)
+    }))
+    return server.gone
   }
   const setEnabled = (server: Supervised, enabled: boolean): void => {
     server.configure(switches.set(server.entry, !enabled))

@@ -18,14 +18,21 @@ export const layerConnector: Layer.Layer<McpConnector.McpConnector, never, Autho
     }))
 )
 
-/** Starts a server once somebody has logged in to it. One that runs is left alone. */
+/** Starts a server once somebody has logged in to it. One that runs, or that was stopped or switched off, is left alone. */
 export const layerLoginStarts: Layer.Layer<never, never, Authorization | McpManager> = Layer.effectDiscard(
   Effect.gen(function*() {
     const authorization = yield* Authorization
     const manager = yield* McpManager
-    yield* authorization.logins.pipe(
+    const start = Effect.fnUntraced(function*(bundleId: string) {
+      const server = (yield* manager.states).find(({ entry }) => entry.bundleId === bundleId)
       // a server may have been removed meanwhile
-      Stream.runForEach((bundleId) => Effect.ignore(manager.start(bundleId))),
+      if (server === undefined || server.state._tag === "Stopped" || server.state._tag === "Disabled") return
+      yield* Effect.ignore(manager.start(bundleId))
+    })
+    yield* authorization.logins.pipe(
+      // one that starts slowly must not keep the others waiting
+      Stream.mapEffect(start, { concurrency: "unbounded" }),
+      Stream.runDrain,
       Background.fork("Starting servers after a login")
     )
   })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { canonicalJson } from "../../protocol/Json.ts"
 import type { InputError, Rendered } from "../Inputs.ts"
 import type { McpClient, ToolList } from "../McpClient.ts"
 import { Handshake, McpError } from "../McpError.ts"
@@ -17,7 +18,7 @@ import { type Connection, openConnection, refreshTools, watchHealth, watchUse } 
 import { makeLastWords } from "./serverLastWords.ts"
 import { lossOf, stderrOf } from "./serverLoss.ts"
 import type { Shared, Surroundings } from "./serverSurroundings.ts"
-import { isSame, remarkOn, viewOf } from "./serverView.ts"
+import { inspectionOf, isSame, remarkOn, viewOf } from "./serverView.ts"
 import * as Supervision from "./supervision.ts"
 
 /** What is left of a connection when it is gone. */
@@ -95,10 +96,10 @@ export class Supervised {
     this.update()
   }
 
-  /** Takes another configuration for it. */
+  /** Takes another configuration for it. One that says the same is not taken: what belongs to an entry stays with it. */
   configure(entry: ServerEntry): void {
     const before = this.entry
-    if (before === entry) return
+    if (before === entry || canonicalJson(before) === canonicalJson(entry)) return
     this.entry = entry
     if (before.config.disabled !== entry.config.disabled) this.switchTo(!entry.config.disabled)
     else if (seenByServer(before) !== seenByServer(entry)) {
@@ -175,29 +176,13 @@ export class Supervised {
     return this.lastWords.lines
   }
 
-  readonly inspect: Effect.Effect<Inspection> = Effect.gen({ self: this }, function*() {
-    const stderrTail = yield* this.logs
-    const diagnostics = this.last === undefined ? undefined : yield* this.last.diagnostics
-    const { connection } = this
-    return {
-      entry: this.entry,
-      state: this.shown,
-      pid: connection?.client.pid,
-      serverInfo: this.last?.serverInfo,
-      instructions: this.last?.instructions,
-      capabilities: this.last?.capabilities,
-      restarts: Math.max(0, this.connects - 1),
-      lastHealth: this.lastHealth,
-      lastFailure: this.lastError?.message,
-      stderrTail,
-      strayLines: diagnostics?.strayLines ?? 0,
-      lastStrayLines: diagnostics?.lastStrayLines ?? [],
-      uptimeMillis: connection === undefined
-        ? undefined
-        : this.around.clock.currentTimeMillisUnsafe() - connection.since,
-      users: connection?.users ?? 0
-    }
-  })
+  readonly inspect: Effect.Effect<Inspection> = Effect.suspend(() =>
+    inspectionOf(this, {
+      now: this.around.clock.currentTimeMillisUnsafe(),
+      last: this.last,
+      restarts: Math.max(0, this.connects - 1)
+    })
+  )
 
   // ---------------------------------------------------------------------------
   // What has to be done
@@ -301,7 +286,10 @@ export class Supervised {
         }
       ),
       Effect.scoped,
-      Effect.ensuring(Effect.suspend(() => held.client === undefined ? Effect.void : this.lastWords.keep(held.client)))
+      Effect.ensuring(Effect.suspend(() => {
+        this.watching?.interruptUnsafe()
+        return held.client === undefined ? Effect.void : this.lastWords.keep(held.client)
+      }))
     )
   }
 

@@ -4,51 +4,66 @@
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { isRecord } from "../../protocol/Json.ts"
 import type { ToolList } from "../McpClient.ts"
 import type { ServerEntry } from "../ServerEntry.ts"
 import { seenByServer } from "./entryChange.ts"
-import { replaceFile } from "./files.ts"
+import { attemptQuietly, replaceFile } from "./files.ts"
 import { listTools } from "./toolList.ts"
 
 export interface ToolCache {
   /** The tools that a server had with this very configuration. */
   readonly read: (entry: ServerEntry) => ToolList | undefined
-  /** Keeps them. A failure is logged: nothing but the next start depends on it. */
+  /** Keeps them in place of those it had before. A failure is logged: nothing but the next start depends on it. */
   readonly write: (entry: ServerEntry, list: ToolList) => Effect.Effect<void>
+  /** Forgets those of a server that is no longer configured. */
+  readonly forget: (entry: ServerEntry) => Effect.Effect<void>
 }
 
 /** Keeps nothing. */
-export const noToolCache: ToolCache = { read: () => undefined, write: () => Effect.void }
+export const noToolCache: ToolCache = {
+  read: () => undefined,
+  write: () => Effect.void,
+  forget: () => Effect.void
+}
 
-/** A file per configuration in a directory, which is made when there is something to keep. */
+/** A file per server in a directory, which is made when there is something to keep. */
 export const makeToolCache = (directory: string): ToolCache => {
-  // a hash says nothing of the values in the configuration
-  const pathOf = (entry: ServerEntry) =>
-    join(directory, `${createHash("sha256").update(seenByServer(entry)).digest("hex")}.json`)
+  const pathOf = ({ bundleId, origin: { source } }: ServerEntry) =>
+    join(directory, `${hashOf(JSON.stringify([source, bundleId]))}.json`)
   return {
     read: (entry) => {
       try {
-        return readList(JSON.parse(readFileSync(pathOf(entry), "utf8")))
+        return readList(JSON.parse(readFileSync(pathOf(entry), "utf8")), entry)
       } catch {
         // missing or unreadable: the server is asked
         return undefined
       }
     },
     write: (entry, { tools }) =>
-      Effect.suspend(() => replaceFile(pathOf(entry), JSON.stringify({ version: VERSION, tools }))).pipe(
+      Effect.suspend(() =>
+        replaceFile(pathOf(entry), JSON.stringify({ version: VERSION, configuration: configurationOf(entry), tools }))
+      ).pipe(
         Effect.catch(({ message }) =>
           Effect.logWarning(`The tools of "${entry.bundleId}" could not be kept for the next start: ${message}`)
         )
-      )
+      ),
+    forget: (entry) => attemptQuietly(() => rm(pathOf(entry), { force: true }))
   }
 }
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex")
+
+/** A hash says nothing of the values in the configuration. */
+const configurationOf = (entry: ServerEntry): string => hashOf(seenByServer(entry))
 
 const VERSION = 1
 
 /** Judged as strictly as what a server says. */
-const readList = (file: unknown): ToolList | undefined =>
-  isRecord(file) && file["version"] === VERSION && Array.isArray(file["tools"])
+const readList = (file: unknown, entry: ServerEntry): ToolList | undefined =>
+  isRecord(file) && file["version"] === VERSION && file["configuration"] === configurationOf(entry) &&
+    Array.isArray(file["tools"])
     ? Effect.runSync(listTools(() => Effect.succeed({ tools: file["tools"] }), {}))
     : undefined
