@@ -13,7 +13,6 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { AuthorizationError } from "./AuthorizationError.ts"
 import type { HttpAuthorization } from "./HttpAuthorization.ts"
 import { makeGuardedFetch } from "./internal/guardedFetch.ts"
@@ -21,6 +20,7 @@ import { runFlow, type Waiting } from "./internal/oauthFlow.ts"
 import { type Login, makeRecords } from "./internal/oauthRecords.ts"
 import { type Need, ServerLogin } from "./internal/oauthServer.ts"
 import { revoke } from "./internal/oauthTokens.ts"
+import { makeSignal } from "./internal/signal.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 import * as TokenStore from "./TokenStore.ts"
 
@@ -79,7 +79,7 @@ export class Authorization extends Context.Service<Authorization, {
   readonly status: (bundleId: string) => Effect.Effect<ServerAuthorization>
   /** How all logins stand. */
   readonly statuses: Effect.Effect<ReadonlyArray<ServerAuthorization>>
-  /** The statuses now, and again after every change. */
+  /** The statuses now, and again after every change; who is slow gets the newest. */
   readonly changes: Stream.Stream<ReadonlyArray<ServerAuthorization>>
   /** The servers that somebody has to log in to. */
   readonly pending: Effect.Effect<ReadonlyArray<ServerAuthorization>>
@@ -128,8 +128,8 @@ const make = Effect.fnUntraced(
   function*(): Effect.fn.Return<Authorization["Service"], never, TokenStore.TokenStore | Scope.Scope> {
     const records = yield* makeRecords
     const scope = yield* Effect.scope
-    const version = yield* SubscriptionRef.make(0)
-    const changed = SubscriptionRef.update(version, (count) => count + 1)
+    const { stream: changes, tell } = makeSignal()
+    const changed = Effect.sync(tell)
     const servers = new Map<string, ServerLogin>()
     const flows = yield* makeFlows(servers, changed)
 
@@ -160,7 +160,7 @@ const make = Effect.fnUntraced(
           Effect.flatMap(serverOf(bundleId), (server) => statusOf(server, flows.running.get(bundleId)?.url)),
           () => Effect.succeed<ServerAuthorization>({ bundleId, state: "none" })
         ),
-      changes: Stream.mapEffect(SubscriptionRef.changes(version), () => statuses),
+      changes: Stream.mapEffect(changes, () => statuses),
       pending: Effect.map(statuses, (all) => all.filter(({ need }) => need !== undefined)),
       logins: flows.logins,
       login: (bundleId) => Effect.flatMap(serverOf(bundleId), flows.begin),

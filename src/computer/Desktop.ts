@@ -8,12 +8,12 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Revision from "../protocol/Revision.ts"
 import * as Background from "../transport/Background.ts"
 import { Transport } from "../transport/Transport.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
 import { compose, explain, hostDiagnostics, tell } from "./internal/desktopView.ts"
+import { makeSignal } from "./internal/signal.ts"
 import { makeContentCache } from "./internal/windowContent.ts"
 import { makeWindowServer, type Window, type WindowServer } from "./internal/windowServer.ts"
 import { McpManager, type ServerStatus } from "./McpManager.ts"
@@ -93,16 +93,24 @@ const make = Effect.fnUntraced(
     /** Bundle ids, the one used last first. */
     let recent: ReadonlyArray<string> = []
     const fingerprint = Effect.sync(() => fingerprintOf(servers))
-    const published = yield* SubscriptionRef.make(fingerprintOf(servers))
+    const { stream: changes, tell: announce } = makeSignal()
+    let announced = fingerprintOf(servers)
     const warnOfHosts = makeHostWarning(servers)
-    const publish = Effect.flatMap(fingerprint, (now) =>
-      now === SubscriptionRef.getUnsafe(published)
-        ? Effect.void
-        : Effect.andThen(SubscriptionRef.set(published, now), warnOfHosts))
+    const publish = Effect.suspend(() => {
+      const now = fingerprintOf(servers)
+      if (now === announced) return Effect.void
+      announced = now
+      announce()
+      return warnOfHosts
+    })
     const attend = yield* makeAttendance({ servers, revision, changed: publish })
     const attendAll = Effect.flatMap(manager.states, attend)
     yield* manager.changes.pipe(
-      Stream.runForEach(() => Effect.andThen(attendAll, publish)),
+      Stream.runForEach((states) => {
+        const present = new Set(states.map(({ entry }) => entry.bundleId))
+        recent = recent.filter((bundleId) => present.has(bundleId))
+        return Effect.andThen(attendAll, publish)
+      }),
       Background.fork("Watching for windows")
     )
 
@@ -122,22 +130,23 @@ const make = Effect.fnUntraced(
         ...hostDiagnostics(servers)
       ]),
       fingerprint,
-      changes: Stream.map(SubscriptionRef.changes(published), () => undefined)
+      changes
     })
   }
 )
 
-/** Says each remark on shared hosts once; those on a server's own windows are said when it lists them. */
+/**
+ * Says each remark on shared hosts once for as long as it holds; those on a server's own windows are said when it lists
+ * them.
+ */
 const makeHostWarning = (servers: ReadonlyMap<string, WindowServer>): Effect.Effect<void> => {
-  const said = new Set<string>()
-  return Effect.suspend(() =>
-    Effect.forEach(hostDiagnostics(servers), ({ message, server }) => {
-      const text = `Windows of "${server}": ${message}`
-      if (said.has(text)) return Effect.void
-      said.add(text)
-      return Effect.logWarning(text)
-    }, { discard: true })
-  )
+  let said: ReadonlySet<string> = new Set()
+  return Effect.suspend(() => {
+    const texts = new Set(hostDiagnostics(servers).map(({ message, server }) => `Windows of "${server}": ${message}`))
+    const news = [...texts].filter((text) => !said.has(text))
+    said = texts
+    return Effect.forEach(news, (text) => Effect.logWarning(text), { discard: true })
+  })
 }
 
 interface AttendanceOptions {

@@ -48,7 +48,9 @@ export const listenForCallback = Effect.fnUntraced(function*(
     } else {
       isOver = true
       const say = page("The answer has arrived. You can close this window and go back to the Computer.")
-      response.writeHead(200, PAGE_HEADERS).end(say, () => Deferred.doneUnsafe(received, Exit.succeed(answer)))
+      // also when the browser did not wait for the page
+      response.once("close", () => Deferred.doneUnsafe(received, Exit.succeed(answer)))
+      response.writeHead(200, PAGE_HEADERS).end(say)
     }
   })
   const bound = yield* Effect.acquireRelease(listen(server, port), () => close(server))
@@ -57,7 +59,8 @@ export const listenForCallback = Effect.fnUntraced(function*(
 
 const listen = (server: Http.Server, port: number): Effect.Effect<number, AuthorizationError> =>
   Effect.callback((resume) => {
-    server.once("error", () => {
+    // what goes wrong later, with one connection, ends that one alone
+    server.on("error", () => {
       const detail =
         `Port ${port} of ${HOST} cannot be listened on for the login; free it, or set another "callbackPort".`
       resume(Effect.fail(new AuthorizationError({ reason: "Callback", detail })))
