@@ -230,6 +230,17 @@ describe("McpClient over Streamable HTTP", () => {
       }
     }))
 
+  it.live("leaves no connection to answers that nobody needs and that do not end", () =>
+    Effect.gen(function*() {
+      const server = yield* rawHttpServer
+      const unending: Answer = (response) => void response.writeHead(202).write("x")
+      server.answers["notifications/initialized"] = unending
+      server.answers["GET"] = raw(405, {})
+      yield* connectRaw(server.url)
+      yield* eventually("no request is open", () => server.open() === 0)
+      assert.isTrue(server.arrived.some(({ what }) => what === "notifications/initialized"))
+    }))
+
   it.live("says which header of the configuration cannot be sent, and not what is in it", () =>
     Effect.gen(function*() {
       const headers: ReadonlyArray<readonly [name: string, value: string]> = [

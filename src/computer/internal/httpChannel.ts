@@ -45,6 +45,8 @@ export interface HttpResponse {
 const MAX_REDIRECTS = 5
 /** How much of the body of a refusal is looked at. Bytes. */
 const REFUSAL_BYTES = 4096
+/** How long the end of a body is waited for that nobody reads. Milliseconds. */
+const DISCARD_MILLIS = 1_000
 /** How long the last words on a connection may take to be written. Milliseconds. */
 const CLOSE_MILLIS = 1_000
 
@@ -227,9 +229,10 @@ const redirectionOf = ({ header, status }: HttpResponse, from: URL, method: Http
   return next.origin === from.origin ? next : undefined
 }
 
-/** Leaves a body unread; a short one is read, so that its connection can be used again. */
+/** Leaves a body unread; a short one is read, so that its connection can be used again, but a server may never end it. */
 export const discard = ({ body }: HttpResponse): void => {
-  void body.dump({ limit: REFUSAL_BYTES }).catch(() => {})
+  const timer = setTimeout(() => body.destroy(), DISCARD_MILLIS)
+  void body.dump({ limit: REFUSAL_BYTES }).catch(() => {}).finally(() => clearTimeout(timer))
 }
 
 const beginningOf = async (response: HttpResponse, timeoutMillis: number): Promise<string> => {

@@ -63,7 +63,7 @@ export const discover = Effect.fnUntraced(function*(
 export const isSameIssuer = (one: string, other: string): boolean => one.replace(/\/$/, "") === other.replace(/\/$/, "")
 
 /** Whether something may be opened or asked there: https, or http on this machine. */
-export const isSafeUrl = (text: string): boolean => {
+const isSafeUrl = (text: string): boolean => {
   if (!URL.canParse(text)) return false
   const { hostname, password, protocol, username } = new URL(text)
   if (username !== "" || password !== "") return false

@@ -110,8 +110,8 @@ export interface HealthOptions {
   readonly timeout?: Duration.Input | undefined
 }
 
-export const HEALTH_INTERVAL: Duration.Input = "30 seconds"
-export const HEALTH_TIMEOUT: Duration.Input = "5 seconds"
+const HEALTH_INTERVAL: Duration.Input = "30 seconds"
+const HEALTH_TIMEOUT: Duration.Input = "5 seconds"
 
 /** Asks whether the server is there. Any answer will do, also that it does not know the question. */
 export const ping = (
