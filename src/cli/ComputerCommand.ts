@@ -38,8 +38,8 @@ const settings = {
   stateDir: Flag.String("state-dir").pipe(
     Flag.withMetavar("<dir>"),
     Flag.withDescription(
-      "Keep here what is to survive: large results until the Agent has fetched them, each for 24 h and 1 GiB at most, " +
-        "and the lines typed at the prompt [env SMCP_STATE_DIR, default $XDG_STATE_HOME/a2c-smcp or " +
+      "Keep here what is to survive: logins, decisions on tools, values of inputs, known tools, the lines typed at the " +
+        "prompt, and large results until the Agent has fetched them, each for 24 h and 1 GiB at most [env SMCP_STATE_DIR, default $XDG_STATE_HOME/a2c-smcp or " +
         "~/.local/state/a2c-smcp]"
     ),
     Flag.withFallbackConfig(Config.String("SMCP_STATE_DIR")),
@@ -71,7 +71,7 @@ const settings = {
   ),
   concurrency: Flag.Int("concurrency").pipe(
     Flag.withMetavar("<n>"),
-    Flag.withDescription("Start so many MCP servers at a time [default the number of cores]"),
+    Flag.withDescription("Start so many MCP servers at a time [default as the machine bears it]"),
     Flag.filter((count) => count > 0, () => "Expected 1 or more"),
     Flag.optional
   ),

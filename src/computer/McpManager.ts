@@ -123,7 +123,7 @@ export type Resolved =
 
 /** When a server that was lost, or did not start, is tried again. */
 export interface ReconnectOptions {
-  /** How often in a row. A server that was well for 30 seconds, or answered a health check, starts counting anew. Default: 5. */
+  /** How often in a row, at most 10,000. A server that was well for 30 seconds, or answered a health check, starts counting anew. Default: 5. */
   readonly tries?: number | undefined
   /** The delay before the first try; it doubles with each. Default: 1 second. */
   readonly delay?: Duration.Input | undefined
@@ -137,7 +137,10 @@ export interface ReconnectOptions {
 export interface McpManagerOptions {
   /** The servers, as `ConfigFile` reads them. */
   readonly servers: ReadonlyArray<ServerEntry>
-  /** How many servers start at a time; one that takes longer than 5 seconds no longer counts. Default: the number of cores, at least 2. */
+  /**
+   * How many servers start at a time; one that takes longer than 5 seconds no longer counts. Default: the number of cores,
+   * at least 4, and one that takes longer than 200 milliseconds no longer counts.
+   */
   readonly concurrency?: number | undefined
   /** When servers that were lost are tried again; `false` for never. */
   readonly reconnect?: ReconnectOptions | false | undefined

@@ -15,17 +15,30 @@ import { makeSignal } from "./signal.ts"
 import { makeStartGate } from "./startGate.ts"
 import { makeToolCache, noToolCache } from "./toolCache.ts"
 
-/** A server that has not answered after this long no longer keeps others from starting. */
-const START_PATIENCE: Duration.Input = "5 seconds"
+interface StartPace {
+  readonly permits: number
+  /** A server that has not answered after this long no longer keeps others from starting. */
+  readonly patience: Duration.Input
+}
+
+/** Most of a start is spent waiting for others, a disk or a network: where nobody sets a limit, it is only spread a little. */
+const startPace = (concurrency: number | undefined): StartPace =>
+  concurrency === undefined
+    ? { permits: Math.max(4, availableParallelism()), patience: "200 millis" }
+    : { permits: Math.max(1, concurrency), patience: "5 seconds" }
 
 const DEFAULT_TRIES = 5
+const MOST_TRIES = 10_000
 
 const delaysOf = (options: ReconnectOptions | false = {}): ReadonlyArray<number> => {
   if (options === false) return []
   const { delay = "1 second", maxDelay = "30 seconds", tries = DEFAULT_TRIES } = options
   const first = Duration.toMillis(Duration.fromInputUnsafe(delay))
   const most = Duration.toMillis(Duration.fromInputUnsafe(maxDelay))
-  return Array.from({ length: Math.max(0, tries) }, (_, index) => Math.min(first * 2 ** index, most))
+  return Array.from(
+    { length: Math.min(Math.max(0, tries), MOST_TRIES) },
+    (_, index) => Math.min(first * 2 ** index, most)
+  )
 }
 
 /** What all servers of these options have in common. */
@@ -33,10 +46,7 @@ const sharedBy = Effect.fnUntraced(function*(options: McpManagerOptions, changed
   const shared: Shared = {
     inputs: yield* Inputs,
     connect: (yield* McpConnector).connect,
-    gate: yield* makeStartGate({
-      permits: Math.max(1, options.concurrency ?? Math.max(2, availableParallelism())),
-      patience: START_PATIENCE
-    }),
+    gate: yield* makeStartGate(startPace(options.concurrency)),
     cache: options.toolCache === undefined ? noToolCache : makeToolCache(options.toolCache),
     delays: delaysOf(options.reconnect),
     jitter: options.reconnect === false || options.reconnect?.jitter !== false,
