@@ -8,12 +8,11 @@ import { atOnce, expectReason, failure } from "./support/mcpClients.ts"
 import { eventually } from "./support/processes.ts"
 import {
   type Answer,
+  answerOverStream,
   events,
   hang,
   json,
-  type Message,
   raw,
-  type RawHttpServer,
   rawHttpServer,
   reset
 } from "./support/rawHttpServer.ts"
@@ -417,6 +416,7 @@ describe("McpClient over Streamable HTTP", () => {
           yield* atOnce(Fiber.interrupt(call))
           login = Effect.void
           yield* opened.open
+          yield* Effect.sleep("100 millis")
           yield* atOnce(client.listTools)
           const arrived = server.arrived.map(({ what }) => what)
           assert.notInclude(arrived, "tools/call")
@@ -441,92 +441,5 @@ describe("McpClient over Streamable HTTP", () => {
     Effect.gen(function*() {
       const modules = yield* Effect.promise(() => loadedModules("src/computer/McpClient.ts"))
       assert.notInclude(packagesOf(modules), "undici")
-    }))
-})
-
-const endpoint = (path: string, then = ""): Answer => events(`event: endpoint\ndata: ${path}\n\n${then}`)
-
-/** Lets a server answer over SSE those who ask for it in the query; gives the stream of the last of them. */
-const answerOverStream = (server: RawHttpServer) => {
-  let stream: Parameters<Answer>[0] | undefined
-  const listen = server.answers["GET"]
-  server.answers["GET"] = (response, message, request) => {
-    if (request.url?.endsWith("?sse") !== true) return (listen ?? raw(405, {}))(response, message, request)
-    stream = response
-    endpoint("/message")(response, message, request)
-  }
-  const results: Record<string, (params: Message["params"]) => unknown> = {
-    initialize: (params) => ({
-      protocolVersion: params?.["protocolVersion"],
-      capabilities: {},
-      serverInfo: { name: "s", version: "1" }
-    }),
-    "tools/list": () => ({ tools: [] })
-  }
-  for (const [method, result] of Object.entries(results)) {
-    server.answers[method] = (response, message, request) => {
-      const value = result(message.params)
-      if (stream === undefined) return json(value)(response, message, request)
-      response.writeHead(202).end()
-      stream.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: message.id, result: value })}\n\n`)
-    }
-  }
-  return () => stream
-}
-
-describe("McpClient over SSE", () => {
-  const connectSse = (url: string, options: Partial<McpClient.HttpOptions & McpClient.ConnectOptions> = {}) =>
-    McpClient.connectSse({ url, ...options })
-
-  const beginnings: ReadonlyArray<readonly [name: string, answer: Answer, outcome: Tag]> = [
-    ["never answers", hang, "Handshake"],
-    ["names no endpoint", events(": hi\n\n"), "Handshake"],
-    ["names an endpoint elsewhere", endpoint("http://localhost:9/x"), "Handshake"],
-    ["ends the stream", events(": hi\n\n", (response) => response.end()), "Closed"],
-    ["resets the stream", reset, "Closed"],
-    ["answers with a page", raw(200, { "content-type": "text/html" }, "<html>"), "Decode"],
-    ["answers with 404", raw(404, {}), "Http"],
-    ["wants a login", raw(401, {}), "AuthRequired"],
-    ["refuses the login", raw(403, {}), "AuthFailed"]
-  ]
-  for (const [name, answer, outcome] of beginnings) {
-    it.live(`a server that ${name} fails the connect in time, and leaves nothing`, () =>
-      Effect.gen(function*() {
-        const server = yield* rawHttpServer
-        server.answers["GET"] = answer
-        const { reason } = yield* failure(atOnce(connectSse(server.url, { startTimeout: "300 millis" })))
-        expectReason(reason, outcome)
-        yield* eventually("no request is open", () => server.open() === 0)
-      }))
-  }
-
-  it.live("ends with the stream, and when the server says nothing for too long; refused messages cost their call", () =>
-    Effect.gen(function*() {
-      const server = yield* rawHttpServer
-      const streamed = answerOverStream(server)
-      const client = yield* connectSse(`${server.url}?sse`, { timeout: "300 millis" })
-      const refusals: ReadonlyArray<readonly [Answer, Tag]> = [
-        [raw(401, {}), "AuthRequired"],
-        [raw(500, {}), "Http"],
-        [hang, "Closed"],
-        [reset, "Closed"]
-      ]
-      for (const [answer, tag] of refusals) {
-        server.answers["tools/call"] = answer
-        expectReason((yield* failure(atOnce(client.callTool("x", {})))).reason, tag)
-      }
-      server.answers["tools/call"] = raw(202, {})
-      const call = yield* fork(failure(client.callTool("x", {})))
-      yield* eventually(
-        "the call arrived",
-        () => server.arrived.filter(({ what }) => what === "tools/call").length === 5
-      )
-      streamed()?.end()
-      expectReason((yield* atOnce(Fiber.join(call))).reason, "Closed")
-      expectReason((yield* atOnce(client.closed)).reason, "Closed")
-      assert.strictEqual(server.arrived.filter(({ what }) => what === "GET").length, 1)
-
-      const silent = yield* connectSse(`${server.url}?sse`, { readTimeout: "200 millis" })
-      assert.include((yield* atOnce(silent.closed)).message, "said nothing for 0.2 s")
     }))
 })

@@ -19,7 +19,7 @@ const deafServer = Effect.gen(function*() {
     upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on("error", () => {})
       webSocket.on("message", (data) => {
-        const { id, method, params } = JSON.parse(String(data)) as {
+        const { id, method, params } = JSON.parse((data as Buffer).toString("utf8")) as {
           readonly id?: number
           readonly method: string
           readonly params?: { readonly protocolVersion: string }

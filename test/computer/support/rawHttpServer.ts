@@ -101,3 +101,34 @@ export const events = (text: string, then?: (response: Http.ServerResponse) => v
 
 export const reset: Answer = (_response, _message, request) => request.socket.resetAndDestroy()
 export const hang: Answer = () => {}
+
+/** Begins a stream of events of the older transport. */
+export const endpoint = (path: string, then = ""): Answer => events(`event: endpoint\ndata: ${path}\n\n${then}`)
+
+/** Lets a server answer over SSE those who ask for it in the query; gives the stream of the last of them. */
+export const answerOverStream = (server: RawHttpServer) => {
+  let stream: Parameters<Answer>[0] | undefined
+  const listen = server.answers["GET"]
+  server.answers["GET"] = (response, message, request) => {
+    if (request.url?.endsWith("?sse") !== true) return (listen ?? raw(405, {}))(response, message, request)
+    stream = response
+    endpoint("/message")(response, message, request)
+  }
+  const results: Record<string, (params: Message["params"]) => unknown> = {
+    initialize: (params) => ({
+      protocolVersion: params?.["protocolVersion"],
+      capabilities: {},
+      serverInfo: { name: "s", version: "1" }
+    }),
+    "tools/list": () => ({ tools: [] })
+  }
+  for (const [method, result] of Object.entries(results)) {
+    server.answers[method] = (response, message, request) => {
+      const value = result(message.params)
+      if (stream === undefined) return json(value)(response, message, request)
+      response.writeHead(202).end()
+      stream.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id: message.id, result: value })}\n\n`)
+    }
+  }
+  return () => stream
+}
