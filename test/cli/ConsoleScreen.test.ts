@@ -18,6 +18,13 @@ const isWhole = (terminal: Terminal, status: RegExp, draft: string) =>
       rows.filter((row) => row.trimEnd() === `smcp> ${draft}`.trimEnd()).length === 1
   })
 
+/** Changes the width, and waits until the console has drawn for it. Nothing else may be about to be drawn. */
+const resized = Effect.fnUntraced(function*(terminal: Terminal, columns: number) {
+  const { length } = yield* terminal.written
+  yield* terminal.resize(columns, 24)
+  yield* terminal.becomes("a drawing", Effect.map(terminal.written, (written) => written.length > length))
+})
+
 describe("the screen of the console", () => {
   it.live("fits its width, whatever it becomes", () =>
     Effect.gen(function*() {
@@ -39,17 +46,24 @@ describe("the screen of the console", () => {
       }
       yield* terminal.type("st\r")
       yield* terminal.shows(/broken +failed/)
-      for (const columns of [40, 120, 80]) {
+      const widths = [[40, /^a-serve… +ready/], [120, /^a-server-with-quite-a-long-name +ready/], [
+        80,
+        /^a-server-with\S+ +ready/
+      ]] as const
+      for (const [columns, server] of widths) {
         yield* terminal.resize(columns, 24)
-        yield* terminal.enter("clear")
-        yield* isWhole(terminal, status, "")
-        yield* terminal.enter("server list")
-        yield* terminal.screenIs("a row for each server", (rows) => {
-          const shown = filled(rows)
-          const from = shown.findIndex((row) => row.startsWith("SERVER"))
-          return from >= 0 && shown.length === from + 5 && /^a-serve.* ready/.test(shown[from + 1] ?? "") &&
-            /^broken +failed/.test(shown[from + 2] ?? "") && status.test(shown[from + 3] ?? "") && promptIs("")(rows)
+        const fits = Effect.gen(function*() {
+          yield* terminal.enter("clear")
+          yield* terminal.screenIs("an empty screen", (rows) => filled(rows).length === 2 && promptIs("")(rows))
+          yield* terminal.enter("server list")
+          const isListed = (rows: ReadonlyArray<string>) =>
+            rows.some((row) => row.startsWith("SERVER ")) && promptIs("")(rows)
+          yield* terminal.screenIs(`a list in ${columns} columns`, isListed)
+          const [, , first = "", second = "", below = "", ...more] = filled(yield* terminal.screen)
+          return server.test(first) && /^broken +failed/.test(second) && status.test(below) && more.length === 1
         })
+        // what is typed may come to the console before it hears of its new width
+        for (let tries = 1; !(yield* fits); tries++) assert.isBelow(tries, 20, yield* terminal.text)
       }
       yield* terminal.enter("quit")
       assert.strictEqual((yield* terminal.ended).exitCode, 0)
@@ -60,21 +74,26 @@ describe("the screen of the console", () => {
       const { terminal } = yield* startConsole(() => ({}), [], { columns: 80 })
       yield* terminal.shows(/no servers · no office/)
       const draft = `call raw__echo text="${"0123456789".repeat(7)}"`
-      yield* terminal.type(draft)
-      for (const columns of [80, 60, 40]) {
-        yield* terminal.resize(columns, 30)
-        yield* terminal.type("x")
-        yield* terminal.press("backspace")
-        yield* terminal.screenIs(`the line and the status in ${columns} columns, once each`, (rows) => {
+      const isOnce = (line: string, columns: number) =>
+        terminal.screenIs(`the line and the status in ${columns} columns, once each`, (rows) => {
           const shown = filled(rows)
           const from = shown.findIndex((row) => row.startsWith("smcp>"))
-          return shown.slice(from).map((row) => row.padEnd(columns)).join("").trimEnd() === `smcp> ${draft}` &&
+          return shown.slice(from).map((row) => row.padEnd(columns)).join("").trimEnd() === `smcp> ${line}` &&
             shown.filter((row) => row.startsWith("smcp>")).length === 1 &&
             shown.filter((row) => row.startsWith("no servers")).length === 1
         })
+      yield* terminal.type(draft)
+      yield* isOnce(draft, 80)
+      for (const columns of [60, 50, 40]) {
+        yield* resized(terminal, columns)
+        yield* isOnce(draft, columns)
+        yield* terminal.type("x")
+        yield* isOnce(`${draft}x`, columns)
+        yield* terminal.press("backspace")
+        yield* isOnce(draft, columns)
       }
       // what a terminal makes of such a line when its rows get longer is not the same everywhere
-      yield* terminal.resize(120, 30)
+      yield* resized(terminal, 120)
       yield* terminal.press("ctrlC")
       yield* terminal.enter("clear")
       yield* isWhole(terminal, /no servers/, "")

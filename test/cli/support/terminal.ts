@@ -29,6 +29,8 @@ export interface Terminal {
   readonly shows: (pattern: RegExp) => Effect.Effect<RegExpExecArray>
   /** Waits until the screen alone is as wanted. */
   readonly screenIs: (what: string, wanted: (rows: ReadonlyArray<string>) => boolean) => Effect.Effect<void>
+  /** Waits until it is so. */
+  readonly becomes: (what: string, look: Effect.Effect<boolean>) => Effect.Effect<void>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes the terminal itself, as closing its window does. */
   readonly close: Effect.Effect<void>
@@ -136,6 +138,7 @@ export const startInPty = Effect.fnUntraced(function*(
     written: Effect.sync(() => written),
     shows: (pattern) => until(String(pattern), Effect.map(text, (shown) => pattern.exec(shown) ?? undefined)),
     screenIs: (what, wanted) => until(what, Effect.map(rowsShown, (rows) => wanted(rows) ? true : undefined)),
+    becomes: (what, look) => until(what, Effect.map(look, (found) => found ? true : undefined)),
     kill: (signal) => Effect.sync(() => process.kill(child.pid, signal)),
     close: Effect.sync(() => {
       // the types leave it out: it closes our end, upon which the system tells the program
