@@ -13,9 +13,9 @@ describe("the lines typed at the prompt", () => {
     ["tc {\"tool_name\": \"x\", \"params\": {\"text\": \"ghp_0123456789abcdefghij\"}}", "session"],
     ["inputs add {\"id\": \"a\", \"type\": \"promptString\", \"default\": \"eu\"}", "file"],
     ["inputs add {\"id\": \"a\", \"password\": true, \"default\": \"sk-0123456789abcdef\"}", "session"],
-    // not parsed, and not a command
-    ["calll x password='hunter2", "session"],
-    ["export GITHUB_TOKEN=hunter2", "session"],
+    ["call x password='hunter2", "session"],
+    ["what-was-meant-for-a-question", "session"],
+    ["http://127.0.0.1:1/callback?code=x", "session"],
     ["server add {\"name\": \"a\", \"command\": \"b\"}", "session"],
     ["login linear http://127.0.0.1:1/callback?code=x", "session"],
     ["inputs value set zone eu", "never"],

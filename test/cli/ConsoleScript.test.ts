@@ -134,7 +134,7 @@ describe("a script on standard input", () => {
   it.live("is not read from a pipe that only tells how long to run", () =>
     Effect.gen(function*() {
       const ended = yield* piped(["status"], ["--exit-with-stdin"])
-      assert.match(errorLine(ended), /Missing required flag: --url \(or set SMCP_URL\)/)
+      assert.match(errorLine(ended), /Missing required flags: --url \(or set SMCP_URL\), --office .*, --name/)
       assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
     }))
 

@@ -111,13 +111,13 @@ const serverCommands = [
     group: "server",
     parameters: [server, count],
     help:
-      "The last n lines that a server wrote on stderr [default 20]. What it sends as its log is in the log above, see log"
+      "The last n lines that a server wrote on stderr [default 20]. What it sends as its MCP log is shown as it comes: see \"log\""
   },
   {
     name: "log",
     group: "server",
     parameters: [server, { name: "level", kind: "level" }],
-    help: "From which level on a server should send its log, which is written to that of smcp: debug, info, warning, …"
+    help: "From which level on a server should send its log: debug (shown with --debug), info, notice, warning, error"
   },
   {
     name: "login",

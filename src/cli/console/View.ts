@@ -56,11 +56,8 @@ export const tableOf = (headings: ReadonlyArray<string>, rows: ReadonlyArray<Row
     headings.map((heading, column) => widest([heading, ...cells.map((row) => row[column] ?? "")])),
     page
   )
-  const lines = table(
-    headings,
-    cells.map((row) => row.map((cell, column) => cut(cell, limits[column] ?? NARROWEST))),
-    page.width
-  ).split("\n")
+  const fitted = (row: ReadonlyArray<string>) => row.map((cell, column) => cut(cell, limits[column] ?? NARROWEST))
+  const lines = table(fitted(headings), cells.map(fitted), page.width).split("\n")
   return lines.map((line, index) =>
     index === 0 ? bold(line, page) : toned(line, rows[index - 1]?.tone ?? "plain", page)
   )

@@ -111,8 +111,12 @@ const headless = Effect.fnUntraced(function*(options: Settings) {
   }).pipe(Effect.provide(officeLayer(options, state, { logEnd: false })), Effect.scoped)
 }, (self, options) => Effect.provide(self, ownLog(options)))
 
-const missing = (flag: string) =>
-  usage(`Missing required flag: --${flag} (or set ${environmentOf[flag]}). See "smcp computer --help"`)
+const missing = (...names: ReadonlyArray<string>) => {
+  const flags = names.map((flag) => `--${flag} (or set ${environmentOf[flag]})`)
+  return usage(
+    `Missing required ${flags.length === 1 ? "flag" : "flags"}: ${flags.join(", ")}. See "smcp computer --help"`
+  )
+}
 
 interface Place {
   readonly url: string
@@ -121,10 +125,12 @@ interface Place {
 }
 
 const seatOf = Effect.fnUntraced(function*({ name, office, url }: Settings) {
-  if (Option.isNone(url)) return yield* missing("url")
-  if (Option.isNone(office)) return yield* missing("office")
-  if (Option.isNone(name)) return yield* missing("name")
-  return { url: url.value, office: office.value, name: name.value }
+  if (Option.isSome(url) && Option.isSome(office) && Option.isSome(name)) {
+    return { url: url.value, office: office.value, name: name.value }
+  }
+  return yield* missing(
+    ...Object.entries({ url, office, name }).flatMap(([flag, { _tag }]) => _tag === "None" ? [flag] : [])
+  )
 })
 
 const serve = Effect.fnUntraced(function*({ exitWithStdin, json }: Settings, { name, office }: Place) {

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { printable } from "./output.ts"
+import { canAnimate, CLEAR_LINE } from "./waiting.ts"
 
 /** Whether `--debug` was given: errors show their cause, and debug logs appear. */
 export const Debug = Context.Reference<boolean>("a2c-smcp/cli/Debug", { defaultValue: () => false })
@@ -48,9 +49,12 @@ const jsonLine = Logger.make<unknown, string>(({ cause, date, fiber, logLevel, m
 /** How a log is written. */
 export type Format = "text" | "json"
 
+/** A line in the place of an indicator, which comes back below. */
+const lineInPlace = Logger.make<unknown, string>((options) => `${canAnimate() ? CLEAR_LINE : ""}${line.log(options)}`)
+
 /** Writes the log on stderr in this format. */
 export const layerFormat = (format: Format): Layer.Layer<never> =>
-  Logger.layer([Logger.withConsoleError(format === "text" ? line : jsonLine)])
+  Logger.layer([Logger.withConsoleError(format === "text" ? lineInPlace : jsonLine)])
 
 /** The log of a console, which shows the progress of calls in another way. */
 export const layerConsole: Layer.Layer<never> = Logger.layer([

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
-const CLEAR_LINE = "\r\u001b[K"
+/** Goes to the beginning of the line and empties it. */
+export const CLEAR_LINE = "\r\u001b[K"
 
 /** Whether stderr is a terminal that shows something under way. */
 export const canAnimate = (): boolean => process.stderr.isTTY && process.env["TERM"] !== "dumb"

@@ -182,6 +182,6 @@ const nothingToSet = (input: InputDefinition): InputError => {
 
 const missing = (input: InputDefinition, asked: boolean): { readonly message: string } => ({
   message: `The input "${input.id}" has no value${
-    asked ? ", and nobody gave it one" : ""
-  }: set the environment variable ${variableOf(input.id)}${asked ? "" : ", or start it at a terminal to be asked"}.`
+    asked ? ", and nobody gave it one: restart the server to be asked again, or " : ": "
+  }set the environment variable ${variableOf(input.id)}${asked ? "" : ", or start it at a terminal to be asked"}.`
 })

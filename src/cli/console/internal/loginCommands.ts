@@ -20,11 +20,12 @@ import { serverOf } from "./serverView.ts"
 export const login: Run = Effect.fnUntraced(function*({ values: [name = "", address] }) {
   const { bundleId } = yield* serverOf(name)
   const authorization = yield* Authorization
+  const { beside } = yield* Session
   if (address !== undefined) {
     yield* Effect.mapError(authorization.complete(bundleId, address), failureOf)
-    return yield* loggedIn(bundleId)
+    // who began it says how it ended
+    return { json: yield* authorization.status(bundleId), text: () => "" }
   }
-  const { beside } = yield* Session
   const isUnderWay = (yield* authorization.status(bundleId)).loginUrl !== undefined
   const flow = yield* Effect.mapError(authorization.login(bundleId), failureOf)
   if (beside !== undefined) {
@@ -36,7 +37,7 @@ export const login: Run = Effect.fnUntraced(function*({ values: [name = "", addr
     // one that nobody waits for any more is given up
     Effect.onExit(() => authorization.cancel(bundleId))
   )
-  return yield* loggedIn(bundleId)
+  return said(`Logged in to ${bundleId}`, yield* authorization.status(bundleId))
 })
 
 /** Forgets the login. */
@@ -61,12 +62,6 @@ const pageView = (flow: LoginFlow, then: string): View => ({
   json: { server: flow.bundleId, url: flow.url },
   text: () => pageText(flow, `${then} with: login ${quote(flow.bundleId)} <address>`)
 })
-
-const loggedIn = (bundleId: string) =>
-  Effect.map(
-    Authorization.use(({ status }) => status(bundleId)),
-    (status) => said(`Logged in to ${bundleId}`, status)
-  )
 
 /** Says how a login ended that nobody waits for. One that was given up was so by the person, or by the end of all. */
 const tellOutcome = ({ bundleId, outcome }: LoginFlow): Effect.Effect<void> =>

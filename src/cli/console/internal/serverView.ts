@@ -39,9 +39,8 @@ export const detailOf = (state: ServerState): string => oneLine(allOf(state).spl
 const allOf = (state: ServerState): string => {
   switch (state._tag) {
     case "Failed":
-      return state.reason
     case "AuthorizationRequired":
-      return `"login" lets it in: ${state.reason}`
+      return state.reason
     case "Waiting":
       return `try ${state.attempt}: ${state.reason}`
     case "Starting":

@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { McpManager } from "../../../computer/McpManager.ts"
+import { McpManager, type ServerStatus } from "../../../computer/McpManager.ts"
 import { type RunningCall, ToolCalls } from "../../../computer/ToolCalls.ts"
 import * as Background from "../../../transport/Background.ts"
 import { oneLine } from "../../internal/failure.ts"
@@ -54,6 +54,7 @@ export const keep = Effect.fnUntraced(function*(
       [
         serversPart(states.map(({ state }) => state._tag), page()),
         officePart(yield* office.state, page()),
+        toned(startingPart(states, now, spinner), "waiting", page()),
         running.length === 0 ? "" : `${running.length} ${running.length === 1 ? "call" : "calls"}`,
         running0 === undefined
           ? ""
@@ -94,6 +95,18 @@ const serversPart = (states: ReadonlyArray<string>, page: Page): string => {
   return states.length === 0
     ? toned("no servers", "quiet", page)
     : toned(`${ready}/${states.length} ${states.length === 1 ? "server" : "servers"}`, tone, page)
+}
+
+/** What is being started, how long it has taken, and why it may take long. */
+const startingPart = (states: ReadonlyArray<ServerStatus>, now: number, spinner: string): string => {
+  const starting = states.flatMap(({ entry, state }) =>
+    state._tag === "Starting" ? [{ name: entry.bundleId, ...state }] : []
+  )
+  const [first, ...others] = starting
+  if (first === undefined) return ""
+  if (others.length > 0) return `${spinner} starting ${starting.length} servers`
+  const hint = first.hint === undefined ? "" : ` (${oneLine(first.hint)})`
+  return `${spinner} starting ${oneLine(first.name)} ${duration(now - first.since)}${hint}`
 }
 
 const officePart = (state: OfficeState, page: Page): string => {

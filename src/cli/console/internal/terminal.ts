@@ -61,7 +61,7 @@ export class Terminal {
   readonly inputs: Queue.Queue<Input>
   /** Called for Ctrl-C while something runs: whether it was taken. */
   onInterrupt: (() => boolean) | undefined
-  /** Nobody is there any more: the terminal was closed. */
+  /** Nobody is there any more: by Ctrl-D, or the terminal was closed. */
   isGone = false
   /** Says what may follow what is typed. */
   complete: ((line: string) => Promise<Completion>) | undefined
@@ -93,13 +93,14 @@ export class Terminal {
     this.editor.on("history", (lines: Array<string>) => this.remember(lines))
       .on("line", (line) => this.entered(line))
       .on("SIGINT", () => this.interrupted())
+      .on("SIGCONT", () => this.continued())
       .on("close", this.ended)
     // before the editor draws, and after it
     this.output.prependListener("resize", this.countRows)
     process.stdin.prependListener("keypress", this.countRows)
     this.output.on("resize", () => this.setStatus(this.status))
     process.on("exit", this.restore)
-    process.on("SIGHUP", this.hungUp)
+    process.on("SIGHUP", this.ended)
     this.draw(0)
   }
 
@@ -162,7 +163,7 @@ export class Terminal {
     this.output.destroy()
     this.restore()
     process.off("exit", this.restore)
-    process.off("SIGHUP", this.hungUp)
+    process.off("SIGHUP", this.ended)
     process.stdin.off("keypress", this.countRows)
   }
 
@@ -294,16 +295,19 @@ export class Terminal {
     this.draw(below)
   }
 
+  /** What runs is not waited for: nobody can end it otherwise. */
   private readonly ended = (): void => {
+    this.isGone = true
     this.close()
     Queue.offerUnsafe(this.inputs, { _tag: "End" })
+    this.onInterrupt?.()
   }
 
-  /** What runs is not waited for: nobody can end it otherwise. */
-  private readonly hungUp = (): void => {
-    this.isGone = true
-    this.ended()
-    this.onInterrupt?.()
+  /** Back after Ctrl-Z: others have written since, and the editor waits to be told that it may read again. */
+  private continued(): void {
+    this.believe(0)
+    this.editor.resume()
+    if (this.question?.hidden === true) process.stdout.write(this.heading)
   }
 
   private remember(lines: Array<string>): void {

@@ -13,7 +13,9 @@ export const remembrance = (line: string): "file" | "session" | "never" => {
   // not parsed: a line with a missing quote may hold a secret as well
   const words = line.trim().split(/\s+/).map((text) => ({ text }))
   if (words.some(({ text }) => text === "--reveal")) return "never"
-  return commandOf(words)?.command.remember ?? (holdsSecret(line) ? "session" : "file")
+  const known = commandOf(words)?.command
+  // what is no command may have been meant for a question
+  return known === undefined ? "session" : known.remember ?? (holdsSecret(line) ? "session" : "file")
 }
 
 /** The lines of earlier runs, the newest first; none when the file cannot be read. */
