@@ -3,7 +3,9 @@
  * is an outcome, and only the channel's own troubles are `SmcpError`s
  * (specification, error handling).
  */
-import type { SmcpError } from "../protocol/SmcpError.ts"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SmcpError from "../protocol/SmcpError.ts"
 import type { CallToolResult } from "../protocol/Tool.ts"
 import * as ToolResult from "../protocol/ToolResult.ts"
 import { mcpResult } from "./internal/mcpResult.ts"
@@ -39,7 +41,7 @@ export interface UnrestoredBlob {
   readonly handle: string
   /** Bytes, as the Computer announced them. */
   readonly totalSize: number | undefined
-  readonly error: SmcpError
+  readonly error: SmcpError.SmcpError
 }
 
 /** Names the outcome by the marks in the result's metadata. */
@@ -80,3 +82,32 @@ export const toMcp = ({ result }: ToolOutcome): Readonly<Record<string, unknown>
 /** The text parts of a result, joined by newlines. */
 export const text = (outcome: ToolOutcome): string =>
   (outcome.result.content ?? []).map((part) => part["text"]).filter((part) => typeof part === "string").join("\n")
+
+/**
+ * The structured content of a result that is `Ok`, decoded with a schema. Fails with a `SchemaError` when it does not fit,
+ * or when there is none, and with the error that the result stands for when the call ended in another way: the one of its
+ * `error_code` (4003 without one), `ToolTimeout`, or `ToolExecutionFailed` for a call that was cancelled.
+ *
+ * @example
+ * const Weather = Schema.Struct({ celsius: Schema.Number })
+ * const { celsius } = yield* ToolOutcome.decode(outcome, Weather)
+ */
+export const decode = <S extends Schema.Constraint>(
+  outcome: ToolOutcome,
+  schema: S
+): Effect.Effect<S["Type"], SmcpError.SmcpError | Schema.SchemaError, S["DecodingServices"]> =>
+  outcome._tag === "Ok"
+    ? Schema.decodeUnknownEffect(schema)(outcome.result.structuredContent)
+    : Effect.fail(errorOf(outcome))
+
+const errorOf = (outcome: ToolOutcome): SmcpError.SmcpError => {
+  const { result } = outcome
+  const code = outcome._tag === "TimedOut" ? 4004 : Number(ToolResult.mark(result, "error_code") ?? 4003)
+  const message = text(outcome)
+  const server = ToolResult.mark(result, "mcp_server")
+  return SmcpError.fromPayload({
+    code: Number.isSafeInteger(code) ? code : 4003,
+    ...(message === "" ? {} : { message }),
+    ...(typeof server === "string" ? { mcp_server: server } : {})
+  })
+}

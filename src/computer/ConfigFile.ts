@@ -5,9 +5,9 @@
  *
  * Beyond the A2C specification an entry may have settings of this Computer alone, in `snake_case`: `lazy`, `idle_timeout`,
  * `start_timeout`, `call_timeout` (seconds), `rate_limit` (`"10/s"`, `"100/min"` or `{ calls, seconds, burst }`),
- * `concurrency`, `cache_ttl`, `max_waiting`, `tools` (the last five for single tools), `roots`, `log_level`, and `oauth`
- * (`client_id`, `client_secret`, `scopes`, `callback_port`). Limits that cannot be read leave the server out; any other
- * setting that is wrong is left out alone. Both are diagnostics.
+ * `concurrency`, `cache_ttl`, `max_waiting`, `tools` (the last five for single tools), `roots`, `log_level`,
+ * `sandbox`, `validate_output`, and `oauth` (`client_id`, `client_secret`, `scopes`, `callback_port`). Limits and a sandbox
+ * that cannot be read leave the server out; any other setting that is wrong is left out alone. Both are diagnostics.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"

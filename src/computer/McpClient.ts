@@ -87,6 +87,8 @@ export interface McpClient {
   readonly instructions: string | undefined
   /** The process id of the server (and of its process group), `undefined` when it is no process of ours. */
   readonly pid: number | undefined
+  /** What holds the process of the server in, and what does not; absent when it has no sandbox. */
+  readonly sandbox?: string | undefined
   /**
    * All pages of `tools/list`. A tool that cannot be used is skipped with a reason and never hides the others; so is the
    * rest of a list that never ends. A server without tools has an empty list.
@@ -166,6 +168,8 @@ export interface StdioOptions {
    */
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly cwd?: string | undefined
+  /** What the server sees of our environment, in the place of its safe part. */
+  readonly environment?: Readonly<Record<string, string>> | undefined
   /** The longest frame that is read, in bytes. Default: 64 MiB. */
   readonly maxFrameBytes?: number | undefined
   /** How long the server may take to end after its stdin was closed, before SIGTERM. Default: 1.5 seconds. */
@@ -224,7 +228,7 @@ export const connectStdio = (
     const transport = new StdioTransport({
       command: options.command,
       args: options.args ?? [],
-      env: childEnvironment(options.env),
+      env: childEnvironment(options.env, options.environment),
       cwd: options.cwd,
       maxFrameBytes: options.maxFrameBytes,
       eofGraceMillis: toMillis(options.eofGrace),

@@ -11,8 +11,10 @@ import { ClientHandlers } from "./ClientHandlers.ts"
 import type { HttpAuthorization } from "./HttpAuthorization.ts"
 import type { Rendered } from "./Inputs.ts"
 import { isoDurationMillis } from "./internal/isoDuration.ts"
+import { makeRedactor } from "./internal/redact.ts"
+import { enterSandbox } from "./internal/sandboxEntry.ts"
 import * as McpClient from "./McpClient.ts"
-import { Handshake, McpError } from "./McpError.ts"
+import { Handshake, McpError, Spawn } from "./McpError.ts"
 import type { McpTransport } from "./McpTransport.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
@@ -100,16 +102,36 @@ const connectEntry = (
       )
   }
   const { config } = Redacted.value(rendered)
-  if (config.type === "stdio") return connectStdio(config, common)
+  if (config.type === "stdio") return connectStdio(entry, config, common)
   const remote = remoteOptions(options, entry, config, common)
   if (/^wss?:/i.test(remote.url)) return McpClient.connectWebSocket(remote)
   if (config.type === "sse") return McpClient.connectSse(remote)
   return entry.settings.fallBackToSse === true ? connectEither(remote) : McpClient.connectHttp(remote)
 }
 
-const connectStdio = (config: Extract<ServerConfig, { readonly type: "stdio" }>, common: McpClient.ConnectOptions) => {
+const connectStdio = (
+  { origin, settings: { sandbox } }: ServerEntry,
+  config: Extract<ServerConfig, { readonly type: "stdio" }>,
+  common: McpClient.ConnectOptions
+): Connecting => {
   const { args, command, cwd, env } = config.server_parameters
-  return McpClient.connectStdio({ ...common, command, args, env: env ?? undefined, cwd: cwd ?? undefined })
+  const start = { command, args, env: env ?? {}, cwd: cwd ?? undefined }
+  if (sandbox === undefined) return McpClient.connectStdio({ ...common, ...start })
+  return enterSandbox(sandbox, start, origin.directory).pipe(
+    Effect.mapError((detail) => {
+      const clean = makeRedactor(common.secrets ?? [])
+      return new McpError({ reason: new Spawn({ command, detail: clean(detail) }) })
+    }),
+    Effect.tap(({ isHeld, note }) =>
+      isHeld ? Effect.void : Effect.logWarning(`The sandbox of "${common.serverName}": ${note}`)
+    ),
+    Effect.flatMap(({ isHeld: _, note, ...plan }) =>
+      Effect.map(
+        McpClient.connectStdio({ ...common, ...plan, env: start.env }),
+        (client) => ({ ...client, sandbox: note })
+      )
+    )
+  )
 }
 
 const remoteOptions = (

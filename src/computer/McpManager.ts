@@ -94,6 +94,8 @@ export interface Health {
 export interface Inspection extends ServerStatus {
   /** The process id (and process group) of a local server that runs. */
   readonly pid: number | undefined
+  /** What holds its process in, and what does not; undefined when it has no sandbox or was never started. */
+  readonly sandbox: string | undefined
   /** What it said of itself when it was connected to last. */
   readonly serverInfo: { readonly name: string; readonly version: string } | undefined
   readonly instructions: string | undefined

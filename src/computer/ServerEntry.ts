@@ -48,6 +48,28 @@ export interface ServerSettings {
   readonly roots?: ReadonlyArray<string> | undefined
   /** From which level on the server should send its log, e.g. `warning`. Default: as it likes. */
   readonly logLevel?: string | undefined
+  /** What holds the process of a local server in. Default: nothing. */
+  readonly sandbox?: SandboxSettings | undefined
+  /**
+   * What happens when the structured content of a result does not fit the tool's output schema: it is told once for a tool,
+   * or the result becomes an error. Default: nobody looks.
+   */
+  readonly validateOutput?: "warn" | "error" | undefined
+}
+
+/**
+ * A process that is held in has a temporary directory of its own and a small environment. With bubblewrap (Linux) it sees
+ * nothing else of the files here but the system's, read-only, and what is named.
+ */
+export interface SandboxSettings {
+  /** Whether the server is not to be started where bubblewrap does not work. Default: false, it is told in the log. */
+  readonly required?: boolean | undefined
+  /** Whether it may reach the network. Default: true, since most servers are there for it. */
+  readonly network?: boolean | undefined
+  /** Files and directories that it may read and write. Default: none. */
+  readonly writable?: ReadonlyArray<string> | undefined
+  /** Files and directories that it may read. Default: none. */
+  readonly readable?: ReadonlyArray<string> | undefined
 }
 
 /** How to log in to a remote server. All of it is optional: a client is registered when none is given. */

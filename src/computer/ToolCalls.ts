@@ -22,6 +22,7 @@ import { Inputs } from "./Inputs.ts"
 import { authResult } from "./internal/authResult.ts"
 import { hasLimits, makeCallLimiter } from "./internal/callLimits.ts"
 import { errorText, outcomeOf, toWire } from "./internal/callResult.ts"
+import { makeOutputValidation } from "./internal/outputValidation.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
 import { type Ended, makeRunningCalls } from "./internal/runningCalls.ts"
 import type { RateLimited } from "./internal/turnstile.ts"
@@ -214,6 +215,7 @@ const makeCall = Effect.fnUntraced(
     const manager = yield* McpManager
     const transform = yield* ResultTransform
 
+    const validation = makeOutputValidation()
     const limiter = yield* makeCallLimiter<McpError>(manager)
 
     /** What the server answers, transformed. */
@@ -226,8 +228,15 @@ const makeCall = Effect.fnUntraced(
           const called = client.callTool(route.tool, request.params, { onProgress, idleTimeout })
           return connected === undefined ? called : Effect.andThen(connected, called)
         })
-      const transformed = (result: Readonly<Record<string, unknown>>) =>
+      const apply = (result: Readonly<Record<string, unknown>>) =>
         transform.apply(route.entry, { result: toWire(result), tool: route.tool, args: request.params })
+      const transformed = route.entry.settings.validateOutput === undefined
+        ? apply
+        : (result: Readonly<Record<string, unknown>>) =>
+          Effect.flatMap(
+            validation.check(route, result),
+            (other) => other === undefined ? apply(result) : Effect.succeed(other)
+          )
       // the protocol has no event for progress, so it is for the operator's eyes
       const onProgress: OnProgress = (progress) =>
         Effect.suspend(() => {

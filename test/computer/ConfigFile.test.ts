@@ -122,6 +122,9 @@ const bad: ReadonlyArray<readonly [what: string, entry: unknown, complaint: RegE
     /tool_meta\.t\.tags: expected array/
   ],
   ["a type that is no text", { type: 3, url: "https://x" }, /has a type that is a number/],
+  ["a sandbox that is none", { command: "x", sandbox: "yes" }, /sandbox: expected object/],
+  ["a sandbox with a misspelt key", { command: "x", sandbox: { requird: true } }, /sandbox\.requird is not known/],
+  ["a sandbox with a wrong part", { command: "x", sandbox: { writable: "/p" } }, /sandbox: writable: expected array/],
   ["a rate that is none", { command: "x", rate_limit: "fast" }, /rate_limit: expected "10\/s"/],
   ["limits of a tool that are none", { command: "x", tools: { t: { concurrency: 0 } } }, /tools\.t\.concurrency: /],
   ["a stdio server without command", { type: "stdio", url: "https://x" }, /"stdio" but has no command/],

@@ -86,6 +86,15 @@ const Common = {
   tools: Schema.optionalKey(Schema.Struct({ t: Limits })),
   roots: Tools,
   log_level: Schema.optionalKey(Schema.Literals(["debug"])),
+  sandbox: Schema.optionalKey(Schema.Union([
+    Schema.Boolean,
+    Schema.Struct({
+      required: Schema.optionalKey(Schema.Boolean),
+      network: Schema.optionalKey(Schema.Boolean),
+      writable: Schema.optionalKey(Schema.Array(Schema.Literals(["/p", "~/q", "${env:P}/r"])))
+    })
+  ])),
+  validate_output: Schema.optionalKey(Schema.Literals(["warn", "error"])),
   unheardOf: Schema.optionalKey(Schema.Literals(["kept"])),
   dev: Schema.optionalKey(Schema.Literals(["kept"]))
 } as const

@@ -99,6 +99,13 @@ const settings: ReadonlyArray<readonly [fields: object, settings: object]> = [
   [{ concurrency: 2, cache_ttl: 30, max_waiting: 0 }, { limits: { concurrency: 2, cacheTtl: 30, maxWaiting: 0 } }],
   [{ tools: { t: { concurrency: 1 }, u: {} } }, { toolLimits: { t: { concurrency: 1 } } }],
   [{ roots: ["file:///p"], log_level: "warning" }, { roots: ["file:///p"], logLevel: "warning" }],
+  [{ validate_output: "warn" }, { validateOutput: "warn" }],
+  [{ sandbox: true }, { sandbox: {} }],
+  [{ sandbox: false }, {}],
+  [{ sandbox: { network: false, writable: ["/a"], readable: ["b"], required: true } }, {
+    sandbox: { network: false, writable: ["/a"], readable: ["b"], required: true }
+  }],
+  [{ sandboxEnabled: false }, {}],
   [{ envFile: "${workspaceFolder}/.env" }, { envFile: "${workspaceFolder}/.env" }],
   [{ oauth: { client_id: "i", client_secret: "s", scopes: ["a"], callback_port: 9 } }, {
     oauth: { clientId: "i", clientSecret: "s", scopes: ["a"], callbackPort: 9 }
@@ -121,6 +128,7 @@ const wrong: ReadonlyArray<readonly [fields: object, message: RegExp]> = [
   [{ idle_timeout: -1 }, /idle_timeout was ignored: /],
   [{ timeout: "1m" }, /timeout was ignored: expected a number/],
   [{ log_level: "loud" }, /log_level was ignored: /],
+  [{ validate_output: true }, /validate_output was ignored: /],
   [{ roots: "here" }, /roots was ignored: expected array/],
   [{ oauth: { client_id: 7, callback_port: 70_000 } }, /oauth was ignored: .*clientId: .*callbackPort: /]
 ]
@@ -131,12 +139,42 @@ const notApplied: ReadonlyArray<readonly [fields: object, message: RegExp]> = [
   [{ trust: true }, /trust is not trusted/],
   [{ headersHelper: "cmd" }, /headersHelper is not supported/],
   [{ dev: { watch: "x" } }, /dev is of VS Code alone/],
-  [{ sandbox: {} }, /sandbox is not supported/],
   [{ includeTools: ["a"] }, /includeTools is not applied: every tool of the server is offered/],
   [{ tools: ["a"] }, /tools is not applied/]
 ]
 
+const withNetwork = { filesystem: { allowWrite: ["/a"], denyRead: ["/b"] }, network: { allowedDomains: ["x.org"] } }
+
+/** What VS Code has in the place of `sandbox`, what it is read as, and what is said about it. */
+const sandboxes: ReadonlyArray<readonly [fields: object, settings: object, messages: ReadonlyArray<RegExp>]> = [
+  [{ sandboxEnabled: true }, { sandbox: {} }, [/sandboxEnabled was read as "sandbox": true/]],
+  [{ sandbox: withNetwork }, {}, [/sandbox is not applied, as "sandboxEnabled" is not true/]],
+  [{ sandboxEnabled: true, sandbox: withNetwork }, { sandbox: { network: true, writable: ["/a"] } }, [
+    /was read as "sandbox": \{ "network": true/,
+    /allowedDomains is not applied: the whole network is open/
+  ]],
+  [{ sandboxEnabled: true, sandbox: { filesystem: {} } }, { sandbox: { network: false } }, [/"network": false/]]
+]
+
 describe("ConfigFile", () => {
+  it.effect.each(sandboxes)(
+    "reads a sandbox of VS Code and says how: %j",
+    ([fields, settings, expected]) =>
+      Effect.gen(function*() {
+        const { entry, messages, severities } = yield* entryOf(fields)
+        assert.deepStrictEqual<object | undefined>(entry?.settings, settings)
+        assert.deepStrictEqual(severities, expected.map(() => "warning"))
+        for (const [index, message] of expected.entries()) assert.match(messages[index] ?? "", message)
+      })
+  )
+
+  it.effect("says that only a server that is started here is held in", () =>
+    Effect.gen(function*() {
+      const { diagnostics, servers } = yield* parse({ mcpServers: { a: { url: "https://a", sandbox: true } } })
+      assert.strictEqual(servers.length, 1)
+      assert.match(diagnostics.map(({ message }) => message).join(), /sandbox is not applied: it is for servers that/)
+    }))
+
   it.effect.each(shapes)(
     "finds the servers in the shape of %s",
     ([, name, content, servers]) =>

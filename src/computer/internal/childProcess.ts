@@ -79,15 +79,20 @@ const INHERITED = onWindows
   ]
   : ["HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"]
 
-/** The safe part of our environment, and what is given on top of it. */
-export const childEnvironment = (given: Readonly<Record<string, string>> = {}): Record<string, string> => {
+/** The safe part of our environment, or another one in its place, and what is given on top of it. */
+export const childEnvironment = (
+  given: Readonly<Record<string, string>> = {},
+  base: Readonly<Record<string, string>> = safeEnvironment()
+): Record<string, string> => onWindows ? mergeEnvironment(base, given) : { ...base, ...given }
+
+const safeEnvironment = (): Record<string, string> => {
   const env: Record<string, string> = {}
   for (const name of INHERITED) {
     const value = process.env[name]
     // exported shell functions are code, not settings
     if (value !== undefined && !value.startsWith("()")) env[name] = value
   }
-  return onWindows ? mergeEnvironment(env, given) : { ...env, ...given }
+  return env
 }
 
 // =============================================================================

@@ -19,7 +19,8 @@ const ourSettings: ReadonlySet<string> = new Set<keyof ServerSettings>([
   "callTimeout",
   "limits",
   "toolLimits",
-  "transform"
+  "transform",
+  "validateOutput"
 ])
 
 const without = (fields: object, left: ReadonlySet<string>) =>

@@ -39,9 +39,7 @@ const notApplied: Readonly<Record<string, string>> = {
   enabled_tools: ALL_TOOLS,
   tools: ALL_TOOLS,
   headersHelper: "is not supported; put the headers into \"headers\", with placeholders for what is secret",
-  dev: "is of VS Code alone and not applied",
-  sandbox: "is not supported; the server runs without a sandbox",
-  sandboxEnabled: "is not supported; the server runs without a sandbox"
+  dev: "is of VS Code alone and not applied"
 }
 
 /** Keys that other programs write and that need no word. */

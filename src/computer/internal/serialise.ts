@@ -7,7 +7,7 @@ import * as BundleId from "../../protocol/BundleId.ts"
 import { isRecord } from "../../protocol/Json.ts"
 import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import { InputDefinition } from "../InputDefinition.ts"
-import type { CallLimits, ServerEntry, ServerSettings } from "../ServerEntry.ts"
+import type { CallLimits, SandboxSettings, ServerEntry, ServerSettings } from "../ServerEntry.ts"
 import { parameterDefaults } from "./connection.ts"
 import { type Fields, withoutUndefined } from "./decoding.ts"
 import { translated } from "./translate.ts"
@@ -87,6 +87,8 @@ const settingsValue = (settings: ServerSettings, origin: ServerEntry["origin"]):
     envFile: settings.envFile === undefined ? undefined : placed(settings.envFile, origin.directory),
     roots: settings.roots,
     log_level: settings.logLevel,
+    sandbox: settings.sandbox === undefined ? undefined : sandboxValue(settings.sandbox, origin),
+    validate_output: settings.validateOutput,
     oauth: settings.oauth === undefined ? undefined : withoutUndefined({
       client_id: settings.oauth.clientId,
       client_secret: settings.oauth.clientSecret,
@@ -102,6 +104,17 @@ const limitsValue = ({ cacheTtl, concurrency, maxWaiting, rateLimit }: CallLimit
     cache_ttl: cacheTtl,
     max_waiting: maxWaiting
   })
+
+/** In the short form when nothing is said about it. */
+const sandboxValue = (sandbox: SandboxSettings, { directory }: ServerEntry["origin"]): Fields | true => {
+  const paths = (list: ReadonlyArray<string> | undefined) => list?.map((path) => placed(path, directory))
+  const value = withoutUndefined({
+    ...sandbox,
+    writable: paths(sandbox.writable),
+    readable: paths(sandbox.readable)
+  })
+  return Object.keys(value).length === 0 ? true : value
+}
 
 /** A path that was meant from the folder of its file. */
 const placed = (path: string, directory: string | undefined): string =>

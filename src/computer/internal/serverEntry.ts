@@ -61,10 +61,14 @@ export const readEntry = Effect.fnUntraced(function*(
     `its transport ${JSON.stringify(reached.custom.transport)} is not one of MCP's; ` +
     "it starts only in a program that has a transport of this name"
   ]
+  const isLocal = connection.type === "stdio" && reached.custom === undefined
+  const unheld = settings.settings.sandbox === undefined || isLocal
+    ? []
+    : ["sandbox is not applied: it is for servers that are started here by a command"]
   return Result.succeed({
     entry,
     wrong: settings.remarks,
-    remarks: [...custom, ...others.remarks],
+    remarks: [...custom, ...settings.notes, ...unheld, ...others.remarks],
     unknown: others.unknown
   })
 })

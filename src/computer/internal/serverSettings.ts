@@ -1,8 +1,8 @@
 /**
  * The settings of an entry that concern this Computer alone.
  *
- * A setting that is wrong is left out with a remark and the server stays, but for the limits: they protect what is behind a
- * server, and an entry whose limits cannot be read is left out as a whole.
+ * A setting that is wrong is left out with a remark and the server stays, but for the limits and the sandbox: they protect
+ * what is behind a server and what is around it, and an entry in which they cannot be read is left out as a whole.
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -11,11 +11,14 @@ import { isRecord } from "../../protocol/Json.ts"
 import type { CallLimits, OAuthSettings, RateLimit, ServerSettings } from "../ServerEntry.ts"
 import { decoderOf, type Fields, maybe, withoutUndefined } from "./decoding.ts"
 import type { Program } from "./programs.ts"
+import { readSandbox } from "./sandboxSettings.ts"
 
 /** Settings, and remarks on those that were left out. */
 export interface ReadSettings {
   readonly settings: ServerSettings
   readonly remarks: ReadonlyArray<string>
+  /** Remarks on those that were read in another way than they were written. */
+  readonly notes: ReadonlyArray<string>
 }
 
 /** The keys of an entry that {@link readSettings} reads; it reads `tools` only where it is an object. */
@@ -32,16 +35,20 @@ export const settingKeys: ReadonlyArray<string> = [
   "jsonata",
   "roots",
   "log_level",
+  "sandbox",
+  "sandboxEnabled",
+  "validate_output",
   "envFile",
   "oauth",
   "auth"
 ]
 
-/** Reads the settings of an entry. Fails for limits that cannot be read. */
+/** Reads the settings of an entry. Fails for limits and a sandbox that cannot be read. */
 export const readSettings = (entry: Fields, program: Program | undefined): Result.Result<ReadSettings, string> =>
   Result.gen(function*() {
     const limits = yield* decodeLimits(entry)
     const tools = yield* readTools(entry["tools"])
+    const sandbox = yield* readSandbox(entry)
     const remarks: Array<string> = []
     const read = <A>(name: string, decode: (value: unknown) => Result.Result<A, string>): A | undefined => {
       const value = entry[name] ?? undefined
@@ -66,9 +73,15 @@ export const readSettings = (entry: Fields, program: Program | undefined): Resul
       envFile: read("envFile", decodeText),
       oauth: read("oauth", readOAuth) ?? read("auth", readOAuth),
       roots: read("roots", decodeTexts),
-      logLevel: read("log_level", decodeLogLevel)
+      logLevel: read("log_level", decodeLogLevel),
+      sandbox: sandbox.settings,
+      validateOutput: read("validate_output", decodeValidation)
     }
-    return { settings: withoutUndefined(settings), remarks: [...remarks, ...other.remarks] }
+    return {
+      settings: withoutUndefined(settings),
+      remarks: [...remarks, ...other.remarks],
+      notes: sandbox.remarks
+    }
   })
 
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -78,6 +91,7 @@ const decodeSeconds = decoderOf(Positive)
 const decodeText = decoderOf(Schema.NonEmptyString)
 const decodeTexts = decoderOf(Schema.Array(Schema.NonEmptyString))
 
+const decodeValidation = decoderOf(Schema.Literals(["warn", "error"]))
 const decodeLogLevel = decoderOf(
   Schema.Literals(["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"])
 )

@@ -78,6 +78,7 @@ export const inspectionOf = Effect.fnUntraced(function*(
     entry,
     state: shown,
     pid: connection?.client.pid,
+    sandbox: last?.sandbox,
     serverInfo: last?.serverInfo,
     instructions: last?.instructions,
     capabilities: last?.capabilities,
