@@ -88,36 +88,40 @@ interface Link {
 
 const nowhere: OfficeState = { url: undefined, connection: undefined, seat: undefined }
 
-const make = Effect.fnUntraced(function*(options: Options) {
-  const state = yield* SubscriptionRef.make(nowhere)
-  const exclusively = (yield* Semaphore.make(1)).withPermit
-  let link: Link | undefined
-
+/** What a console holds of a Server, and how it is given up. */
+const makeHeld = (state: SubscriptionRef.SubscriptionRef<OfficeState>) => {
+  const held: { link: Link | undefined } = { link: undefined }
   const closeSeat = Effect.suspend(() => {
-    const seat = link?.seat
-    if (link !== undefined) link.seat = undefined
+    const seat = held.link?.seat
+    if (held.link !== undefined) held.link.seat = undefined
     return Effect.andThen(
       seat === undefined ? Effect.void : Scope.close(seat.scope, Exit.void),
       SubscriptionRef.update(state, (before) => ({ ...before, seat: undefined }))
     )
   })
   const closeLink = Effect.suspend(() => {
-    const open = link
-    link = undefined
+    const open = held.link
+    held.link = undefined
     return (open === undefined ? Effect.void : Scope.close(open.scope, Exit.void)).pipe(
       Effect.andThen(SubscriptionRef.set(state, nowhere)),
       Effect.as(open !== undefined)
     )
-  }).pipe((close) => Effect.andThen(closeSeat, close))
-  yield* Effect.addFinalizer(() => closeLink)
-
+  })
   const leave = Effect.gen(function*() {
-    const seat = link?.seat
+    const seat = held.link?.seat
     if (seat === undefined) return false
     yield* seat.membership.leave
     yield* closeSeat
     return true
   })
+  return { held, leave, close: Effect.andThen(closeSeat, closeLink) }
+}
+
+const make = Effect.fnUntraced(function*(options: Options) {
+  const state = yield* SubscriptionRef.make(nowhere)
+  const exclusively = (yield* Semaphore.make(1)).withPermit
+  const { close, held, leave } = makeHeld(state)
+  yield* Effect.addFinalizer(() => close)
 
   const connect = Effect.fnUntraced(function*(given: string | undefined) {
     const url = given ?? options.url ?? DEFAULT_URL
@@ -125,11 +129,11 @@ const make = Effect.fnUntraced(function*(options: Options) {
       return yield* usage(`"${url}" is no address of a Server; expected something like http://host:port`)
     }
     yield* Effect.ignore(leave)
-    yield* closeLink
+    yield* close
     yield* SubscriptionRef.set(state, { ...nowhere, url, connection: { _tag: "Connecting", attempt: 1 } })
     yield* open(options, url, (connection) => SubscriptionRef.update(state, (before) => ({ ...before, connection })))
       .pipe(
-        Effect.tap((opened) => Effect.sync(() => link = opened)),
+        Effect.tap((opened) => Effect.sync(() => held.link = opened)),
         Effect.onError(() => SubscriptionRef.set(state, nowhere)),
         Effect.uninterruptible
       )
@@ -139,8 +143,8 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const join = Effect.fnUntraced(function*(office: string, name: string) {
     yield* leave
     const closed = (yield* SubscriptionRef.get(state)).connection?._tag === "Closed"
-    if (link === undefined || closed) yield* connect(link?.url)
-    const joined = link
+    if (held.link === undefined || closed) yield* connect(held.link?.url)
+    const joined = held.link
     if (joined === undefined) return yield* notConnected
     const seat = yield* sit(
       options,
@@ -157,14 +161,14 @@ const make = Effect.fnUntraced(function*(options: Options) {
     connect: (url) => exclusively(connect(url)),
     join: (office, name) => exclusively(join(office, name)),
     leave: exclusively(leave),
-    disconnect: exclusively(Effect.andThen(Effect.ignore(leave), closeLink)),
+    disconnect: exclusively(Effect.andThen(Effect.ignore(leave), close)),
     notifyUpdate: Effect.suspend((): Effect.Effect<void, SmcpError | Failure> => {
-      const open = link
+      const open = held.link
       return open?.seat === undefined
         ? Effect.fail(notSeated)
         : open.transport.send(ServerEvent.UpdateConfig, { computer: open.seat.name })
     }),
-    membership: Effect.sync(() => link?.seat?.membership.changes ?? Stream.empty)
+    membership: Effect.sync(() => held.link?.seat?.membership.changes ?? Stream.empty)
   })
 })
 

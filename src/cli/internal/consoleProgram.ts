@@ -1,6 +1,7 @@
 /**
  * What `smcp computer` runs at a terminal.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,6 +12,7 @@ import * as Interactive from "../console/Interactive.ts"
 import { Office } from "../console/Office.ts"
 import * as Questions from "../console/Questions.ts"
 import { Session } from "../console/Session.ts"
+import { quote } from "../console/Words.ts"
 import { followConfig, hostLayer, loadConfig, logDiagnostics, officeLayer, stateOf } from "./computerHost.ts"
 import { exitCodes } from "./exitCodes.ts"
 import { report } from "./failure.ts"
@@ -61,4 +63,9 @@ const takeSeat = ({ name, office, url }: Settings) =>
       yield* service.join(office.value, name.value)
       yield* print(`Joined office ${office.value} as ${name.value}`)
     }
-  }).pipe(Effect.catchCause((cause) => Effect.logError(report(cause).line ?? "The office could not be joined")))
+  }).pipe(Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), (cause) => {
+    const seat = [office, name].map((each) => quote(Option.getOrElse(each, () => "…"))).join(" ")
+    return Effect.logError(
+      `${report(cause).line ?? "The office could not be joined"}. To try again: socket join ${seat}`
+    )
+  }))

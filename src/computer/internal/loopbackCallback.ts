@@ -62,7 +62,7 @@ const listen = (server: Http.Server, port: number): Effect.Effect<number, Author
     // what goes wrong later, with one connection, ends that one alone
     server.on("error", () => {
       const detail =
-        `Port ${port} of ${HOST} cannot be listened on for the login; free it, or set another "callbackPort".`
+        `Port ${port} of ${HOST} cannot be listened on for the login; free it, or set another "callback_port".`
       resume(Effect.fail(new AuthorizationError({ reason: "Callback", detail })))
     })
     server.listen(

@@ -315,7 +315,8 @@ export class Supervised {
     this.known = list
     this.keepTools()
     this.dispatch({ _tag: "Connected", id })
-    yield* Effect.logInfo(`The MCP server "${entry.bundleId}" is ready, with ${list.tools.length} tools`)
+    const tools = `${list.tools.length} ${list.tools.length === 1 ? "tool" : "tools"}`
+    yield* Effect.logInfo(`The MCP server "${entry.bundleId}" is ready, with ${tools}`)
     this.watch()
     const healthy = () => this.dispatch({ _tag: "Healthy", id })
     const watchingHealth = health === false ? Effect.never : watchHealth(connection, health, (checked) => {
