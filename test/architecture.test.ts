@@ -102,8 +102,8 @@ const allowed: ReadonlyArray<readonly [path: string, source: string]> = [
   ["src/transport/internal/a.ts", "import * as B from \"../B.ts\"\nimport * as P from \"../../protocol/P.ts\""],
   ["src/agent/A.ts", "import { createHash } from \"node:crypto\""],
   ["src/server/A.ts", "import { timingSafeEqual } from \"node:crypto\"\nimport * as T from \"../transport/T.ts\""],
-  ["src/computer/internal/mcpSdk.ts", "import { Client } from \"@modelcontextprotocol/sdk/client/index.js\""],
-  ["src/computer/internal/childProcess.ts", "import { spawn } from \"node:child_process\""],
+  ["src/computer/internal/mcp/mcpSdk.ts", "import { Client } from \"@modelcontextprotocol/sdk/client/index.js\""],
+  ["src/computer/internal/process/childProcess.ts", "import { spawn } from \"node:child_process\""],
   ["src/computer/Config.ts", "import { parse } from \"jsonc-parser\""],
   [
     "src/cli/Main.ts",

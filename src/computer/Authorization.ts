@@ -15,11 +15,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { AuthorizationError } from "./AuthorizationError.ts"
 import type { HttpAuthorization } from "./HttpAuthorization.ts"
-import { makeGuardedFetch } from "./internal/guardedFetch.ts"
-import { runFlow, type Waiting } from "./internal/oauthFlow.ts"
-import { type Login, makeRecords } from "./internal/oauthRecords.ts"
-import { type Need, ServerLogin } from "./internal/oauthServer.ts"
-import { revoke } from "./internal/oauthTokens.ts"
+import { makeGuardedFetch } from "./internal/oauth/guardedFetch.ts"
+import { runFlow, type Waiting } from "./internal/oauth/oauthFlow.ts"
+import { type Login, makeRecords } from "./internal/oauth/oauthRecords.ts"
+import { type Need, ServerLogin } from "./internal/oauth/oauthServer.ts"
+import { revoke } from "./internal/oauth/oauthTokens.ts"
 import { makeSignal } from "./internal/signal.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 import * as TokenStore from "./TokenStore.ts"
@@ -28,7 +28,7 @@ import * as TokenStore from "./TokenStore.ts"
 // Models
 // -----------------------------------------------------------------------------
 
-export type { Need, NeedReason } from "./internal/oauthServer.ts"
+export type { Need, NeedReason } from "./internal/oauth/oauthServer.ts"
 
 /** How a server's login stands. Holds no token. */
 export interface ServerAuthorization {

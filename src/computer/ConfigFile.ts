@@ -17,18 +17,24 @@ import type * as Stream from "effect/Stream"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
 import type { InputDefinition } from "./InputDefinition.ts"
-import { configText } from "./internal/configText.ts"
-import { type Field, fieldsOf } from "./internal/entryFields.ts"
+import { configText } from "./internal/config/configText.ts"
+import { type Field, fieldsOf } from "./internal/config/entryFields.ts"
+import { withoutForeignKeys, withProject } from "./internal/config/foreign.ts"
+import { mergeConfigs } from "./internal/config/mergeConfigs.ts"
+import { programOf, projectOf } from "./internal/config/programs.ts"
+import { configValue } from "./internal/config/serialise.ts"
+import { readEntry } from "./internal/config/serverEntry.ts"
+import { readInputs } from "./internal/config/serverInputs.ts"
+import { shapeOf } from "./internal/config/shapes.ts"
+import { watchFiles } from "./internal/config/watchFiles.ts"
+import {
+  type Machine,
+  type Place,
+  type ProgramName,
+  programNames,
+  wellKnownPlaces
+} from "./internal/config/wellKnown.ts"
 import { replaceFile } from "./internal/files.ts"
-import { withoutForeignKeys, withProject } from "./internal/foreign.ts"
-import { mergeConfigs } from "./internal/mergeConfigs.ts"
-import { programOf, projectOf } from "./internal/programs.ts"
-import { configValue } from "./internal/serialise.ts"
-import { readEntry } from "./internal/serverEntry.ts"
-import { readInputs } from "./internal/serverInputs.ts"
-import { shapeOf } from "./internal/shapes.ts"
-import { watchFiles } from "./internal/watchFiles.ts"
-import { type Machine, type Place, type ProgramName, programNames, wellKnownPlaces } from "./internal/wellKnown.ts"
 import type { Dialect, ServerEntry } from "./ServerEntry.ts"
 
 export type { Field, Machine, Place, ProgramName, ServerEntry }

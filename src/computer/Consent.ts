@@ -14,11 +14,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { type Approval, type Approvals, makeApprovals } from "./internal/approvals.ts"
-import { redactArguments } from "./internal/argumentRedaction.ts"
-import * as Policy from "./internal/policy.ts"
-import { makeQuestions, type Questions, type Reply } from "./internal/questions.ts"
-import { programHash, toolHash } from "./internal/toolHash.ts"
+import { type Approval, type Approvals, makeApprovals } from "./internal/consent/approvals.ts"
+import * as Policy from "./internal/consent/policy.ts"
+import { makeQuestions, type Questions, type Reply } from "./internal/consent/questions.ts"
+import { programHash, toolHash } from "./internal/consent/toolHash.ts"
+import { redactArguments } from "./internal/secrets/argumentRedaction.ts"
 import type { McpTool } from "./McpClient.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
@@ -171,8 +171,8 @@ export const modeFromText = (text: string): Mode | undefined => modes.find((mode
 /** The mode where nobody chose one: `ask` where a person can be asked, else `read-only`. */
 export const defaultMode = ({ canAsk }: { readonly canAsk: boolean }): Mode => canAsk ? "ask" : "read-only"
 
-export { type Approval } from "./internal/approvals.ts"
-export { type Action, PolicyError, type Rule, rulesFromJson, type Trait } from "./internal/policy.ts"
+export { type Approval } from "./internal/consent/approvals.ts"
+export { type Action, PolicyError, type Rule, rulesFromJson, type Trait } from "./internal/consent/policy.ts"
 
 // -----------------------------------------------------------------------------
 // Internal

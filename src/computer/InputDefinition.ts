@@ -8,7 +8,7 @@ import { PickOption, type ServerInput } from "../protocol/ServerConfig.ts"
 export {
   /** The environment variable that an input is read from: `A2C_SMCP_` and its id. */
   variableOf
-} from "./internal/inputNames.ts"
+} from "./internal/inputs/inputNames.ts"
 
 const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 

@@ -7,7 +7,7 @@ import type { GetResourcesReq, GetResourcesRet, Resource } from "../protocol/Res
 import type { Revision } from "../protocol/Revision.ts"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
-import { describeType, nextCursor } from "./internal/listPages.ts"
+import { describeType, nextCursor } from "./internal/mcp/listPages.ts"
 import { publicMessage } from "./internal/publicMessage.ts"
 import type { McpClient } from "./McpClient.ts"
 import { Decode, McpError } from "./McpError.ts"

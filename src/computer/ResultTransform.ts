@@ -18,8 +18,8 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { CallToolResult } from "../protocol/Tool.ts"
-import * as engines from "./internal/transformEngines.ts"
-import { TransformError } from "./internal/transformThread.ts"
+import * as engines from "./internal/transform/transformEngines.ts"
+import { TransformError } from "./internal/transform/transformThread.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
 
 // -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { type Keyring, loadKeyring } from "./internal/keyring.ts"
+import { type Keyring, loadKeyring } from "./internal/inputs/keyring.ts"
 
 /** A secret could not be read or written. */
 export class SecretStoreError extends Schema.TaggedError<SecretStoreError>("smcp/computer/SecretStoreError")(

@@ -6,8 +6,8 @@ import * as Result from "effect/Result"
 import { accessSync, constants, statSync } from "node:fs"
 import { resolve } from "node:path"
 import type { StdioServerConfig } from "../protocol/ServerConfig.ts"
-import { childEnvironment } from "./internal/childProcess.ts"
-import { invocationOf } from "./internal/windowsCommand.ts"
+import { childEnvironment } from "./internal/process/childProcess.ts"
+import { invocationOf } from "./internal/process/windowsCommand.ts"
 
 /** What is found in the place of a command. */
 export type Location =

@@ -18,9 +18,9 @@ import * as SmcpError from "../protocol/SmcpError.ts"
 import * as WireError from "../protocol/WireError.ts"
 import * as Background from "../transport/Background.ts"
 import * as Base64 from "../transport/Base64.ts"
+import { landingName } from "./internal/blobs/landingName.ts"
+import { isForbidden, type LandingRoot, openLandingRoot } from "./internal/blobs/landingRoot.ts"
 import { attempt, attemptQuietly, type FileFailure } from "./internal/files.ts"
-import { landingName } from "./internal/landingName.ts"
-import { isForbidden, type LandingRoot, openLandingRoot } from "./internal/landingRoot.ts"
 
 // -----------------------------------------------------------------------------
 // Options

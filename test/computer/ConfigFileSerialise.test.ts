@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
-import { parse, type Segment } from "../../src/computer/internal/placeholders.ts"
-import { translated } from "../../src/computer/internal/translate.ts"
+import { translated } from "../../src/computer/internal/config/translate.ts"
+import { parse, type Segment } from "../../src/computer/internal/inputs/placeholders.ts"
 import type { Dialect } from "../../src/computer/ServerEntry.ts"
 
 /** Pieces of texts that mean something in one grammar or another. */

@@ -13,7 +13,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { basename, dirname, isAbsolute, join } from "node:path"
-import { landingName } from "../../src/computer/internal/landingName.ts"
+import { landingName } from "../../src/computer/internal/blobs/landingName.ts"
 import * as Uploads from "../../src/computer/Uploads.ts"
 import type { PutBlobReq } from "../../src/protocol/Blob.ts"
 import * as ClientEvent from "../../src/protocol/ClientEvent.ts"

@@ -51,13 +51,13 @@ export const packageRules: ReadonlyArray<PackageRule> = [
   },
   {
     specifier: /^@modelcontextprotocol\/sdk\//,
-    from: /^src\/computer\/internal\/mcpSdk\.ts$/,
-    why: "src/computer/internal/mcpSdk.ts is the only door to the MCP SDK"
+    from: /^src\/computer\/internal\/mcp\/mcpSdk\.ts$/,
+    why: "src/computer/internal/mcp/mcpSdk.ts is the only door to the MCP SDK"
   },
   {
     specifier: /^undici$/,
-    from: /^src\/computer\/internal\/http\w+\.ts$/,
-    why: "HTTP requests are made by src/computer/internal/http*.ts"
+    from: /^src\/computer\/internal\/mcp\/http\w+\.ts$/,
+    why: "HTTP requests are made by src/computer/internal/mcp/http*.ts"
   },
   {
     specifier: /^jsonc-parser$/,
@@ -66,13 +66,13 @@ export const packageRules: ReadonlyArray<PackageRule> = [
   },
   {
     specifier: /^smol-toml$/,
-    from: /^src\/computer\/internal\/configText\.ts$/,
-    why: "src/computer/internal/configText.ts reads every text of a configuration"
+    from: /^src\/computer\/internal\/config\/configText\.ts$/,
+    why: "src/computer/internal/config/configText.ts reads every text of a configuration"
   },
   {
     specifier: /^@napi-rs\/keyring$/,
-    from: /^src\/computer\/internal\/keyring\.ts$/,
-    why: "src/computer/internal/keyring.ts is the only door to the operating system's keychain"
+    from: /^src\/computer\/internal\/inputs\/keyring\.ts$/,
+    why: "src/computer/internal/inputs/keyring.ts is the only door to the operating system's keychain"
   },
   {
     specifier: /^@effect\/platform-node\/(?!Undici)[A-Z]\w*$/,
@@ -86,8 +86,8 @@ export const packageRules: ReadonlyArray<PackageRule> = [
   },
   {
     specifier: /^(node:)?child_process$/,
-    from: /^src\/computer\/internal\/childProcess\.ts$/,
-    why: "src/computer/internal/childProcess.ts is the only one to start processes"
+    from: /^src\/computer\/internal\/process\/childProcess\.ts$/,
+    why: "src/computer/internal/process/childProcess.ts is the only one to start processes"
   },
   {
     specifier: /^node:crypto$/,

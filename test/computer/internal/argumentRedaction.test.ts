@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { redactArguments, textRedactor } from "../../../src/computer/internal/argumentRedaction.ts"
-import { isSecretName } from "../../../src/computer/internal/secretNames.ts"
-import { redactText } from "../../../src/computer/internal/secretText.ts"
+import { redactArguments, textRedactor } from "../../../src/computer/internal/secrets/argumentRedaction.ts"
+import { isSecretName } from "../../../src/computer/internal/secrets/secretNames.ts"
+import { redactText } from "../../../src/computer/internal/secrets/secretText.ts"
 
 const CANARY = "canary-7Qp2vXw9"
 

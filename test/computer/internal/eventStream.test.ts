@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { makeEventStreamReader } from "../../../src/computer/internal/eventStream.ts"
-import { isoDurationMillis } from "../../../src/computer/internal/isoDuration.ts"
-import { makeLineSplitter } from "../../../src/computer/internal/lineSplitter.ts"
-import { overflowFailure } from "../../../src/computer/internal/oversizeFrame.ts"
+import { isoDurationMillis } from "../../../src/computer/internal/config/isoDuration.ts"
+import { makeEventStreamReader } from "../../../src/computer/internal/mcp/eventStream.ts"
+import { makeLineSplitter } from "../../../src/computer/internal/mcp/lineSplitter.ts"
+import { overflowFailure } from "../../../src/computer/internal/mcp/oversizeFrame.ts"
 
 const stream =
   "\uFEFF: comment\nid: 1\nevent: endpoint\ndata: /x\n\nretry: 1500\ndata:{\"a\":\r\ndata: \"ü→𝄞\"}\r\n\r\n" +

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { InputDefinition } from "../../../src/computer/InputDefinition.ts"
-import { chainProblem } from "../../../src/computer/internal/inputChain.ts"
+import { chainProblem } from "../../../src/computer/internal/inputs/inputChain.ts"
 
 const WIDTH = 9
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as ConfigFile from "../../../src/computer/ConfigFile.ts"
-import { collidingId, variableOf } from "../../../src/computer/internal/inputNames.ts"
-import { isSecretVariable } from "../../../src/computer/internal/secretNames.ts"
+import { collidingId, variableOf } from "../../../src/computer/internal/inputs/inputNames.ts"
+import { isSecretVariable } from "../../../src/computer/internal/secrets/secretNames.ts"
 
 const variables: ReadonlyArray<readonly [id: string, variable: string]> = [
   ["token", "A2C_SMCP_token"],

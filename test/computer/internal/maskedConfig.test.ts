@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { maskedArguments, maskedText } from "../../../src/computer/internal/maskedConfig.ts"
+import { maskedArguments, maskedText } from "../../../src/computer/internal/config/maskedConfig.ts"
 
 /** Arguments with a secret in them, and how they may be shown. */
 const hidden: ReadonlyArray<readonly [args: ReadonlyArray<string>, shown: ReadonlyArray<string>]> = [

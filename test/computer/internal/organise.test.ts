@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { choose, organise } from "../../../src/computer/internal/organise.ts"
+import { choose, organise } from "../../../src/computer/internal/desktop/organise.ts"
 
 interface Given {
   readonly server: string

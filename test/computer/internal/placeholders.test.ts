@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { mask, parse, type Segment } from "../../../src/computer/internal/placeholders.ts"
+import { mask, parse, type Segment } from "../../../src/computer/internal/inputs/placeholders.ts"
 import type { Dialect } from "../../../src/computer/ServerEntry.ts"
 
 /** A parsed text in short: literals as they are, placeholders in brackets with their kind, name and default. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as Policy from "../../../src/computer/internal/policy.ts"
+import * as Policy from "../../../src/computer/internal/consent/policy.ts"
 
 const call = (annotations: Readonly<Record<string, unknown>> = {}): Policy.Subject => ({
   server: "files",

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, FiberSet } from "effect"
 import { TestClock } from "effect/testing"
-import { type Generation, makeResultCache } from "../../../src/computer/internal/resultCache.ts"
+import { type Generation, makeResultCache } from "../../../src/computer/internal/calls/resultCache.ts"
 import type { CallToolResult } from "../../../src/protocol/Tool.ts"
 
 const text = (value: string): CallToolResult => ({ content: [{ type: "text", text: value }] })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { makeRunningCalls } from "../../../src/computer/internal/runningCalls.ts"
+import { makeRunningCalls } from "../../../src/computer/internal/calls/runningCalls.ts"
 import type { RunningCall } from "../../../src/computer/ToolCalls.ts"
 
 const call = (requestId: string): RunningCall => ({

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { type Machine, type Plan, planSandbox, type Start } from "../../../src/computer/internal/sandbox.ts"
+import { type Machine, type Plan, planSandbox, type Start } from "../../../src/computer/internal/process/sandbox.ts"
 import type { SandboxSettings } from "../../../src/computer/ServerEntry.ts"
 
 const start: Start = { command: "npx", args: ["-y", "a server"], env: {}, cwd: undefined }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { InputError } from "../../../src/computer/InputError.ts"
-import { summaryOf } from "../../../src/computer/internal/serverLoss.ts"
+import { summaryOf } from "../../../src/computer/internal/supervision/serverLoss.ts"
 
 describe("what callers are told of an input without a value", () => {
   it.each(["command", "store"] as const)("is nothing of this machine when its %s fails", (reason) => {

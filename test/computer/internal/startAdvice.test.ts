@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { adviceOn, launcherOf, startSeconds } from "../../../src/computer/internal/startAdvice.ts"
+import { adviceOn, launcherOf, startSeconds } from "../../../src/computer/internal/supervision/startAdvice.ts"
 import { entryOf } from "../support/managers.ts"
 
 const entry = (line: string) => {

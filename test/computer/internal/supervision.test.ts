@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Formatter } from "effect"
-import * as Supervision from "../../../src/computer/internal/supervision.ts"
+import * as Supervision from "../../../src/computer/internal/supervision/supervision.ts"
 import { notice, seed, untilSeen } from "../../support/modelRuns.ts"
 import { commands, property, type Tally } from "../support/supervisionModel.ts"
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { normaliseFrame } from "../../../src/computer/internal/jsonRpcFrame.ts"
-import { makeLineRing } from "../../../src/computer/internal/lineRing.ts"
-import { makeLineSplitter } from "../../../src/computer/internal/lineSplitter.ts"
-import { makeRedactor } from "../../../src/computer/internal/redact.ts"
+import { normaliseFrame } from "../../../src/computer/internal/mcp/jsonRpcFrame.ts"
+import { makeLineSplitter } from "../../../src/computer/internal/mcp/lineSplitter.ts"
+import { makeLineRing } from "../../../src/computer/internal/process/lineRing.ts"
+import { makeRedactor } from "../../../src/computer/internal/secrets/redact.ts"
 
 const split = (bytes: Buffer, sizes: ReadonlyArray<number>, maxBytes = 1_000_000) => {
   const lines: Array<string> = []

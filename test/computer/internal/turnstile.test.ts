@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, FiberSet, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { makeRateBucket, take, waitFor } from "../../../src/computer/internal/rateBucket.ts"
-import { type Gate, makeGate, makeTurnstile } from "../../../src/computer/internal/turnstile.ts"
+import { makeRateBucket, take, waitFor } from "../../../src/computer/internal/calls/rateBucket.ts"
+import { type Gate, makeGate, makeTurnstile } from "../../../src/computer/internal/calls/turnstile.ts"
 import type { CallLimits } from "../../../src/computer/ServerEntry.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))

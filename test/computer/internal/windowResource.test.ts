@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { readWindow } from "../../../src/computer/internal/windowResource.ts"
+import { readWindow } from "../../../src/computer/internal/desktop/windowResource.ts"
 
 type Expected =
   | "no window"

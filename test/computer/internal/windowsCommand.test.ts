@@ -5,7 +5,7 @@ import {
   invocationOf,
   killTree,
   mergeEnvironment
-} from "../../../src/computer/internal/windowsCommand.ts"
+} from "../../../src/computer/internal/process/windowsCommand.ts"
 
 const NODE = "C:\\Program Files\\nodejs"
 const files = new Set([

@@ -2,7 +2,7 @@
  * Shuffles what happens to one MCP server, and checks after every step that what is done about it fits.
  */
 import { Arbitrary, Effect, Schema } from "effect"
-import * as Supervision from "../../../src/computer/internal/supervision.ts"
+import * as Supervision from "../../../src/computer/internal/supervision/supervision.ts"
 
 const Kind = Schema.Literals(["transient", "transient", "transient", "permanent", "authorization"])
 const Lose = Schema.TaggedStruct("Lose", { kind: Kind })
