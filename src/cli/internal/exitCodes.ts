@@ -21,7 +21,7 @@ export const exitCodeTable: ReadonlyArray<readonly [code: ExitCode, meaning: str
   [0, "done; also a server, computer or watch that was ended by Ctrl-C or SIGTERM"],
   [
     1,
-    "the call did not come about: unknown Computer, connection lost, an error of the peer; or a case of conformance failed"
+    "the call did not come about: unknown Computer, connection lost, an error of the peer; or a case of conformance failed, or the doctor found a problem"
   ],
   [2, "the command line, a config file or a setting is wrong"],
   [3, "the tool ran and failed, or there is no such tool"],
