@@ -35,15 +35,10 @@ const settings = {
     Flag.withFallbackConfig(Config.String("SMCP_LANDING_ROOT")),
     Flag.optional
   ),
-  stateDir: Flag.String("state-dir").pipe(
-    Flag.withMetavar("<dir>"),
-    Flag.withDescription(
-      "Keep here what is to survive: logins, decisions on tools, values of inputs, known tools, the lines typed at the " +
-        "prompt, and large results until the Agent has fetched them, each for 24 h and 1 GiB at most [env SMCP_STATE_DIR, default $XDG_STATE_HOME/a2c-smcp or " +
-        "~/.local/state/a2c-smcp]"
-    ),
-    Flag.withFallbackConfig(Config.String("SMCP_STATE_DIR")),
-    Flag.optional
+  stateDir: flags.stateDir(
+    "Keep here what is to survive: logins, decisions on tools, values of inputs, known tools, the lines typed at the " +
+      "prompt, and large results until the Agent has fetched them, each for 24 h and 1 GiB at most [env SMCP_STATE_DIR, default $XDG_STATE_HOME/a2c-smcp or " +
+      "~/.local/state/a2c-smcp]"
   ),
   approve: flags.approve,
   policy: Flag.String("policy").pipe(
@@ -59,15 +54,13 @@ const settings = {
     Flag.withDescription("Append one line of JSON about every call to this file, with a hash of its arguments"),
     Flag.optional
   ),
-  keychain: Flag.Boolean("keychain").pipe(
-    Flag.withDescription("Keep the values of password inputs in the keychain of this system (needs @napi-rs/keyring)"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
+  keychain: flags.toggle(
+    "keychain",
+    "Keep the values of password inputs in the keychain of this system (needs @napi-rs/keyring)"
   ),
-  watch: Flag.Boolean("watch").pipe(
-    Flag.withDescription("Follow the config files: servers that are added, changed or removed in them are taken over"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
+  watch: flags.toggle(
+    "watch",
+    "Follow the config files: servers that are added, changed or removed in them are taken over"
   ),
   concurrency: Flag.Int("concurrency").pipe(
     Flag.withMetavar("<n>"),
@@ -83,11 +76,7 @@ const settings = {
   ),
   revision: flags.revision,
   json: flags.json,
-  headless: Flag.Boolean("headless").pipe(
-    Flag.withDescription("No console, also at a terminal: join, print one line, and host"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  ),
+  headless: flags.toggle("headless", "No console, also at a terminal: join, print one line, and host"),
   logFormat: Flag.Literals("log-format", ["text", "json"]).pipe(
     Flag.withDescription(
       "How the log on stderr is written [default text at a terminal, one JSON object a line elsewhere]"
@@ -101,11 +90,7 @@ const settings = {
     ),
     Flag.optional
   ),
-  keepGoing: Flag.Boolean("keep-going").pipe(
-    Flag.withDescription("Go on with a script after a command that failed"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  ),
+  keepGoing: flags.toggle("keep-going", "Go on with a script after a command that failed"),
   exitWithStdin: flags.exitWithStdin
 }
 
@@ -143,12 +128,7 @@ const argumentOf = ({ name, optional, rest }: Parameter): Argument.Argument<Read
 }
 
 const switchOf = (name: string, what: string): Flag.Flag<ReadonlyArray<string>> =>
-  Flag.Boolean(name).pipe(
-    Flag.withDescription(what),
-    Flag.withDefault(false),
-    Flag.withoutNegation,
-    Flag.map((given) => given ? [`--${name}`] : [])
-  )
+  flags.toggle(name, what).pipe(Flag.map((given) => given ? [`--${name}`] : []))
 
 const leaf = (word: string, command: KnownCommand) =>
   Command.make(word, {

@@ -10,22 +10,15 @@ import * as flags from "./internal/flags.ts"
 /** Loaded only when it is asked for: few commands read config files. */
 const program = Effect.promise(() => import("./internal/configProgram.ts"))
 
-const force = Flag.Boolean("force").pipe(
-  Flag.withDescription("Also when the file exists"),
-  Flag.withDefault(false),
-  Flag.withoutNegation
-)
+const force = flags.toggle("force", "Also when the file exists")
 
 const output = Flag.String("output").pipe(Flag.withMetavar("<file>"))
 
 const show = Command.make("show", {
   configs: flags.configs,
-  resolved: Flag.Boolean("resolved").pipe(
-    Flag.withDescription(
-      "Also where each placeholder would get its value from, without asking and without running commands"
-    ),
-    Flag.withDefault(false),
-    Flag.withoutNegation
+  resolved: flags.toggle(
+    "resolved",
+    "Also where each placeholder would get its value from, without asking and without running commands"
   ),
   json: flags.json
 }, (options) => Effect.flatMap(program, ({ show }) => show(options))).pipe(

@@ -2,7 +2,6 @@
  * `smcp desktop`: the windows that a Computer with this config file would show.
  */
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as flags from "./internal/flags.ts"
 
@@ -10,11 +9,7 @@ const settings = {
   config: flags.config,
   size: flags.size,
   window: flags.window,
-  explain: Flag.Boolean("explain").pipe(
-    Flag.withDescription("List every window with its server and priority, and why it is or is not shown"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  ),
+  explain: flags.toggle("explain", "List every window with its server and priority, and why it is or is not shown"),
   revision: flags.revision,
   json: flags.json
 }

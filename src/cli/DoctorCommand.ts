@@ -21,17 +21,8 @@ const settings = {
   name: Flag.optional(flags.name),
   apiKey: flags.apiKey,
   revision: flags.revision,
-  stateDir: Flag.String("state-dir").pipe(
-    Flag.withMetavar("<dir>"),
-    Flag.withDescription("The state directory of \"smcp computer\" [env SMCP_STATE_DIR]"),
-    Flag.withFallbackConfig(Config.String("SMCP_STATE_DIR")),
-    Flag.optional
-  ),
-  keychain: Flag.Boolean("keychain").pipe(
-    Flag.withDescription("The Computer keeps secrets in the keychain of this system: look at that as well"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  ),
+  stateDir: flags.stateDir("The state directory of \"smcp computer\" [env SMCP_STATE_DIR]"),
+  keychain: flags.toggle("keychain", "The Computer keeps secrets in the keychain of this system: look at that as well"),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withMetavar("<s>"),
     Flag.withDescription(
@@ -41,11 +32,7 @@ const settings = {
     Flag.filter((seconds) => seconds > 0, () => "Expected more than 0"),
     Flag.optional
   ),
-  json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Print one JSON object"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  )
+  json: flags.toggle("json", "Print one JSON object")
 }
 
 /** What the command line says. */

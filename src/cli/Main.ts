@@ -9,7 +9,6 @@ import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -26,7 +25,7 @@ import { desktopCommand } from "./DesktopCommand.ts"
 import { doctorCommand } from "./DoctorCommand.ts"
 import { type ExitCode, exitCodeLines, exitCodes } from "./internal/exitCodes.ts"
 import { oneLine, report } from "./internal/failure.ts"
-import { environmentOf } from "./internal/flags.ts"
+import { environmentOf, toggle } from "./internal/flags.ts"
 import * as logging from "./internal/logging.ts"
 import { packageVersion } from "./internal/packageVersion.ts"
 import { SignalExitCode } from "./internal/signals.ts"
@@ -39,11 +38,7 @@ import { serverCommand } from "./ServerCommand.ts"
 const DEBUG = "debug"
 
 const Debug = GlobalFlag.Setting(DEBUG)({
-  flag: Flag.Boolean(DEBUG).pipe(
-    Flag.withDescription("Show the cause of an error, and debug logs"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  )
+  flag: toggle(DEBUG, "Show the cause of an error, and debug logs")
 })
 
 const smcp = Command.make("smcp").pipe(

@@ -43,11 +43,7 @@ const settings = {
     ),
     Flag.atLeast(0)
   ),
-  allowAnonymous: Flag.Boolean("allow-anonymous").pipe(
-    Flag.withDescription("Let in everyone who reaches the port"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  ),
+  allowAnonymous: flags.toggle("allow-anonymous", "Let in everyone who reaches the port"),
   path: Flag.String("path").pipe(
     Flag.withMetavar("<path>"),
     Flag.withDescription("Path of Socket.IO [default /socket.io]"),

@@ -3,9 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { accessSync, constants, statSync } from "node:fs"
+import { statSync } from "node:fs"
 import { resolve } from "node:path"
 import type { StdioServerConfig } from "../protocol/ServerConfig.ts"
+import { isExecutable } from "./internal/files.ts"
 import { childEnvironment } from "./internal/process/childProcess.ts"
 import { invocationOf } from "./internal/process/windowsCommand.ts"
 
@@ -74,14 +75,5 @@ const kindOf = (path: string): "file" | "directory" | undefined => {
     return found.isDirectory() ? "directory" : "file"
   } catch {
     return undefined
-  }
-}
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
   }
 }

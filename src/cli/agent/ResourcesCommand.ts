@@ -10,6 +10,7 @@ import * as Agent from "../../agent/Agent.ts"
 import type { AgentResource, ResourcePage } from "../../agent/AgentResource.ts"
 import { computer, type Seat, seat, seated } from "../internal/agentSeat.ts"
 import { oneLine, usage } from "../internal/failure.ts"
+import { toggle } from "../internal/flags.ts"
 import { lineWidth, print, printJson, say, table } from "../internal/output.ts"
 import { whileWaiting } from "../internal/waiting.ts"
 
@@ -25,11 +26,7 @@ const resourcesFlags = {
     Flag.withDescription("Where to begin, as the page before told it [default the first page]"),
     Flag.optional
   ),
-  all: Flag.Boolean("all").pipe(
-    Flag.withDescription("All pages"),
-    Flag.withDefault(false),
-    Flag.withoutNegation
-  )
+  all: toggle("all", "All pages")
 }
 
 interface Options extends Seat {

@@ -26,6 +26,19 @@ export const isHttpUrl = (text: string): boolean =>
 
 const notEmpty = (what: string) => Flag.filter<string>((text) => text.trim() !== "", () => `${what} must not be empty`)
 
+/** A flag that is off unless it is given. */
+export const toggle = (name: string, description: string): Flag.Flag<boolean> =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false), Flag.withoutNegation)
+
+/** Where a Computer keeps what is to survive. */
+export const stateDir = (description: string): Flag.Flag<Option.Option<string>> =>
+  Flag.String("state-dir").pipe(
+    Flag.withMetavar("<dir>"),
+    Flag.withDescription(description),
+    Flag.withFallbackConfig(Config.String("SMCP_STATE_DIR")),
+    Flag.optional
+  )
+
 export const url: Flag.Flag<string> = Flag.String("url").pipe(
   Flag.withAlias("u"),
   Flag.withMetavar("<url>"),
@@ -102,18 +115,11 @@ export const revisions: Flag.Flag<Arr.NonEmptyReadonlyArray<Revision.Revision>> 
   Flag.filterMap(revisionsOf, (text) => `Expected some of ${knownRevisions} joined by commas, not "${text}"`)
 )
 
-export const json: Flag.Flag<boolean> = Flag.Boolean("json").pipe(
-  Flag.withDescription("Print JSON, one value a line"),
-  Flag.withDefault(false),
-  Flag.withoutNegation
-)
+export const json: Flag.Flag<boolean> = toggle("json", "Print JSON, one value a line")
 
-export const exitWithStdin: Flag.Flag<boolean> = Flag.Boolean("exit-with-stdin").pipe(
-  Flag.withDescription(
-    "Also end when standard input ends, for a program that starts this one and may itself be killed"
-  ),
-  Flag.withDefault(false),
-  Flag.withoutNegation
+export const exitWithStdin: Flag.Flag<boolean> = toggle(
+  "exit-with-stdin",
+  "Also end when standard input ends, for a program that starts this one and may itself be killed"
 )
 
 /** How much of a desktop. */

@@ -21,12 +21,15 @@ export const seatDirectory = (
   state: string,
   { name, office }: { readonly office: string; readonly name: string }
 ): string => {
-  const hash = createHash("sha256").update(JSON.stringify([office, name])).digest("hex").slice(0, 16)
-  return join(resolve(state), `${readable(office)}-${readable(name)}-${hash}`)
+  return join(resolve(state), `${readable(office)}-${readable(name)}-${shortHash([office, name])}`)
 }
 
 /** What is safe of a name, for people. */
 export const readable = (text: string): string => text.replace(/[^A-Za-z0-9]+/g, "_").slice(0, 32)
+
+/** What tells names apart whose readable parts are the same. */
+export const shortHash = (names: ReadonlyArray<string>): string =>
+  createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, 16)
 
 /** Makes a directory that somebody named, or fails with what is wrong with it. */
 export const usable = (directory: string): Effect.Effect<string, Failure> =>

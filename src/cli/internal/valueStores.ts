@@ -1,11 +1,10 @@
 /**
  * Where the values of inputs are kept from one run to the next.
  */
-import { createHash } from "node:crypto"
 import { basename, dirname, join, resolve } from "node:path"
 import type * as Host from "../../computer/Host.ts"
 import * as SecretStore from "../../computer/SecretStore.ts"
-import { readable } from "./stateDirectory.ts"
+import { readable, shortHash } from "./stateDirectory.ts"
 
 /**
  * A file of the state directory, and the keychain when it is wanted. Both are for the configurations in the directories of
@@ -28,6 +27,5 @@ export const valueStores = (
 
 const projectName = (paths: ReadonlyArray<string>): string => {
   const directories = [...new Set(paths.map((path) => dirname(resolve(path))))].sort()
-  const hash = createHash("sha256").update(JSON.stringify(directories)).digest("hex").slice(0, 16)
-  return `${readable(basename(directories[0] ?? "console"))}-${hash}`
+  return `${readable(basename(directories[0] ?? "console"))}-${shortHash(directories)}`
 }

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
+import { accessSync, constants } from "node:fs"
 import type { FileHandle } from "node:fs/promises"
 import { mkdir, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
@@ -74,6 +75,16 @@ export const readOwnFile = (path: string): Effect.Effect<string | undefined, Fil
       await handle.close()
     }
   })
+
+/** Whether we may execute the file. */
+export const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Opens a file for as long as it is used. */
 export const withFile = <A, E, R>(

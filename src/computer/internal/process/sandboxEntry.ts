@@ -4,12 +4,12 @@
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { accessSync, constants, existsSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { homedir, tmpdir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import type { SandboxSettings } from "../../ServerEntry.ts"
-import { attempt } from "../files.ts"
+import { attempt, isExecutable } from "../files.ts"
 import { runCommand } from "./runCommand.ts"
 import { type Plan, planSandbox, probeArguments, type Start } from "./sandbox.ts"
 
@@ -83,13 +83,4 @@ const probe = (hasNetwork: boolean): Effect.Effect<string, string> => {
     Effect.as(path),
     Effect.mapError((why) => `bubblewrap does not work here (it ${why.replace(/\s*\n\s*/g, " ")})`)
   )
-}
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
