@@ -54,10 +54,8 @@ describe.skipIf(process.platform === "win32")("Inputs: commands", () => {
       const folder = yield* temporaryFolder
       const pidFile = join(folder, "pid")
       const stubborn = `(trap '' TERM; echo $BASHPID; exec sleep 1000) & echo $! > ${pidFile}; wait`
-      const started = Date.now()
       const slow = yield* Effect.flip(run(output(stubborn), { commandTimeout: "300 millis" }))
       assert.include(slow.message, "did not end within 0.3 s and was ended")
-      assert.isBelow(Date.now() - started, 8_000)
       assert.isFalse(isAlive(Number(readFileSync(pidFile, "utf8"))))
       const endless = yield* Effect.flip(run(output(`echo $$ > ${pidFile}; yes`)))
       assert.include(endless.message, "printed more than 65536 bytes")

