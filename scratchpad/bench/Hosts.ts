@@ -3,17 +3,43 @@ import { Context, Effect, Exit, Layer, References, Scope } from "effect"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
 import * as Consent from "../../src/computer/Consent.ts"
 import * as Host from "../../src/computer/Host.ts"
+import * as McpClient from "../../src/computer/McpClient.ts"
+import * as McpConnector from "../../src/computer/McpConnector.ts"
 import * as McpManager from "../../src/computer/McpManager.ts"
 import * as ToolCalls from "../../src/computer/ToolCalls.ts"
 import type { CallToolResult } from "../../src/protocol/Tool.ts"
 import type { Caller } from "./ClosedLoop.ts"
-import { rawProgram } from "./servers/rawMcp.ts"
+import { answerTo, type Message, rawProgram } from "./servers/rawMcp.ts"
 
 /** An entry that starts the raw server. */
 export const rawEntry = (...args: ReadonlyArray<string>): object => ({
   command: process.execPath,
   args: [rawProgram, ...args]
 })
+
+/** The other end of a transport in this process. */
+interface ServerSide {
+  onmessage?: ((message: never) => void) | undefined
+  start(): Promise<void>
+  send(message: never): Promise<void>
+}
+
+/** Lets the raw server answer at the other end of a transport in this process. */
+export const serveRaw = (transport: ServerSide): Promise<void> => {
+  transport.onmessage = (message: Message) => {
+    const answer = answerTo(message)
+    if (answer !== undefined) void transport.send(answer as never)
+  }
+  return transport.start()
+}
+
+/** The raw server in this process. */
+export const memoryServer: McpClient.InMemoryServer = { connect: serveRaw }
+
+/** Options of a host all of whose servers are the raw one in this process. */
+export const inMemory: Partial<Host.Options> = {
+  connector: McpConnector.layerOf(() => McpClient.connectInMemory(memoryServer))
+}
 
 export interface BenchHost {
   readonly manager: McpManager.McpManager["Service"]

@@ -1,7 +1,5 @@
 /** A measured server in a process of its own. */
-import { type ChildProcess, fork } from "node:child_process"
-import { once } from "node:events"
-import { fileURLToPath } from "node:url"
+import { type Program, startProcess } from "./BenchProcess.ts"
 import type { Usage } from "./servers/parent.ts"
 
 export interface ServerProcess {
@@ -16,40 +14,15 @@ export interface StartOptions {
   readonly profileTo?: string | undefined
 }
 
-const next = async <A>(child: ChildProcess): Promise<A> => {
-  const ended = new AbortController()
-  const onExit = () => ended.abort(new Error("A measured server ended by itself"))
-  child.once("exit", onExit)
-  try {
-    const [message]: ReadonlyArray<unknown> = await once(child, "message", { signal: ended.signal })
-    return message as A
-  } finally {
-    child.off("exit", onExit)
-  }
-}
-
-/** Starts one of the programs in `servers/`; resolves when it listens. */
+/** Starts one of the servers; resolves when it listens. */
 export const startServer = async (
-  program: "ownServer" | "bareRelay" | "rawMcp",
+  program: Exclude<Program, "mcpCaller">,
   { args = [], profileTo }: StartOptions = {}
 ): Promise<ServerProcess> => {
-  const file = fileURLToPath(new URL(`./servers/${program}.js`, import.meta.url))
   const execArgv = profileTo === undefined
     ? []
     : ["--cpu-prof", `--cpu-prof-dir=${profileTo}`, `--cpu-prof-name=${program}.cpuprofile`]
-  const child = fork(file, args, { execArgv })
-  const { url } = await next<{ readonly url: string }>(child)
-  return {
-    url,
-    usage: () => {
-      const usage = next<Usage>(child)
-      child.send("usage")
-      return usage
-    },
-    stop: async () => {
-      const ended = once(child, "exit")
-      child.disconnect()
-      await ended
-    }
-  }
+  const { ask, next, stop } = startProcess(program, { args, execArgv })
+  const { url } = await next<{ readonly url: string }>()
+  return { url, usage: () => ask("usage"), stop }
 }

@@ -1,15 +1,11 @@
 /** `idleHost KIND COUNT`: a host with so many idle servers, and the memory it has then. */
 import { Effect } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"
-import * as McpClient from "../../../src/computer/McpClient.ts"
-import * as McpConnector from "../../../src/computer/McpConnector.ts"
 import { closedLoop } from "../ClosedLoop.ts"
-import { makeHost, rawEntry } from "../Hosts.ts"
-import { memoryServer } from "../McpBench.ts"
+import { inMemory, makeHost, rawEntry } from "../Hosts.ts"
 import { liveHeap, report } from "./measured.ts"
 
 const [, , kind, count] = process.argv
-const inMemory = { connector: McpConnector.layerOf(() => McpClient.connectInMemory(memoryServer)) }
 const names = Array.from({ length: Number(count) }, (_, index) => `server-${index}`)
 const host = await makeHost(
   Object.fromEntries(names.map((name) => [name, rawEntry("stdio")])),
