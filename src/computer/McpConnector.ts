@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ServerConfig, SseServerConfig, StreamableServerConfig } from "../protocol/ServerConfig.ts"
+import { messageOf } from "../protocol/Thrown.ts"
 import { ClientHandlers } from "./ClientHandlers.ts"
 import type { HttpAuthorization } from "./HttpAuthorization.ts"
 import type { Rendered } from "./Inputs.ts"
@@ -177,9 +178,7 @@ const isUnknownTransport = ({ reason }: McpError): boolean =>
 
 const cannotBeMade = (error: unknown) =>
   new Handshake({
-    detail: `cannot be reached: its transport could not be made (${
-      error instanceof Error ? error.message : String(error)
-    }).`,
+    detail: `cannot be reached: its transport could not be made (${messageOf(error)}).`,
     stderrTail: []
   })
 

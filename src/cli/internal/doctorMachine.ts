@@ -6,6 +6,7 @@ import { accessSync, constants, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import * as SecretStore from "../../computer/SecretStore.ts"
 import { PROTOCOL_VERSION } from "../../protocol/Revision.ts"
+import { messageOf } from "../../protocol/Thrown.ts"
 import type { Finding } from "./doctorFinding.ts"
 import { packageVersion, supportedNode } from "./packageVersion.ts"
 
@@ -49,7 +50,7 @@ export const checkState = (directory: string): Finding => {
     return {
       ...common,
       verdict: "problem",
-      seen: `${path} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      seen: `${path} cannot be used: ${messageOf(cause)}`,
       advice: "Make it writable for you, or name another one with --state-dir or SMCP_STATE_DIR"
     }
   }

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as ProtocolVersion from "../../protocol/ProtocolVersion.ts"
 import * as Revision from "../../protocol/Revision.ts"
 import * as SmcpError from "../../protocol/SmcpError.ts"
+import { messageOf } from "../../protocol/Thrown.ts"
 import type * as WireError from "../../protocol/WireError.ts"
 import { type ExitCode, exitCodes } from "./exitCodes.ts"
 
@@ -31,7 +32,7 @@ export const report = (cause: Cause.Cause<unknown>): Report => {
   const error = Cause.squash(cause)
   if (error instanceof Failure) return { exitCode: error.exitCode, line: oneLine(error.message) || undefined }
   if (error instanceof SmcpError.SmcpError) return ofSmcpError(error)
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return { exitCode: exitCodes.failed, line: `Unexpected: ${oneLine(message)} (--debug shows more)` }
 }
 

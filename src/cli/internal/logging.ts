@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import { messageOf } from "../../protocol/Thrown.ts"
 import { printable } from "./output.ts"
 import { canAnimate, CLEAR_LINE } from "./waiting.ts"
 
@@ -25,8 +26,6 @@ const line = Logger.make<unknown, string>(({ cause, date, fiber, logLevel, messa
 })
 
 const word = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value)
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 const timeOf = (date: Date): string =>
   [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":")

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { accessSync, constants, mkdirSync, statSync } from "node:fs"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
+import { messageOf } from "../../protocol/Thrown.ts"
 import { type Failure, usage } from "./failure.ts"
 
 /** `$XDG_STATE_HOME/a2c-smcp`, or `~/.local/state/a2c-smcp`. */
@@ -43,6 +44,6 @@ export const usable = (directory: string): Effect.Effect<string, Failure> =>
     },
     catch: (cause) =>
       usage(
-        `The state directory ${directory} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`
+        `The state directory ${directory} cannot be used: ${messageOf(cause)}`
       )
   })

@@ -10,6 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { messageOf } from "../../protocol/Thrown.ts"
 import * as RawFrame from "./rawFrame.ts"
 
 /** How a peer reaches the Server. */
@@ -116,7 +117,7 @@ export const request = (
 const networkReason = (error: unknown): string => {
   const cause = error instanceof Error ? error.cause : undefined
   if (Predicate.isReadonlyObject(cause) && typeof cause["code"] === "string") return cause["code"]
-  return cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error)
+  return cause instanceof Error ? cause.message : messageOf(error)
 }
 
 /** Reads the body of a handshake: one message that opens the session. */

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { messageOf } from "../../../protocol/Thrown.ts"
 
 /** How a question ended. */
 export type Reply<Answer> =
@@ -100,6 +101,6 @@ const LONGEST_REASON = 200
 const describe = (cause: Cause.Cause<unknown>): string => {
   if (Cause.hasInterruptsOnly(cause)) return "the question was taken back"
   const error = Cause.squash(cause)
-  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n")
+  const [line = ""] = messageOf(error).split("\n")
   return line.slice(0, LONGEST_REASON)
 }

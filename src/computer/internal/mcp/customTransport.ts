@@ -2,6 +2,7 @@
  * A transport of the embedding program, brought into line: what it gives is read as leniently as from our own, and what it
  * throws ends the request it was for.
  */
+import { messageOf } from "../../../protocol/Thrown.ts"
 import { Closed } from "../../McpError.ts"
 import type { McpTransport } from "../../McpTransport.ts"
 import { failedResponse, type Frame, isId } from "./jsonRpcFrame.ts"
@@ -51,7 +52,7 @@ export class CustomTransport extends BaseTransport {
   }
 
   #failure(error: unknown): TransportFailure {
-    const detail = this.#clean(error instanceof Error ? error.message : String(error)).slice(0, 500)
+    const detail = this.#clean(messageOf(error)).slice(0, 500)
     return new TransportFailure(new Closed({ detail, stderrTail: [] }))
   }
 

@@ -1,4 +1,5 @@
 import { isRecord } from "../../../protocol/Json.ts"
+import { messageOf } from "../../../protocol/Thrown.ts"
 import {
   AuthFailed,
   AuthRequired,
@@ -137,8 +138,6 @@ const describeNetwork = (code: string, error: unknown, host: string): string => 
       return `${host} broke off the connection`
     default:
       if (/CERT|TLS|SSL|SELF_SIGNED/.test(code)) return `the certificate of ${host} is not accepted (${code})`
-      return `the request to ${host} failed (${
-        shorten(code || String(error instanceof Error ? error.message : error))
-      })`
+      return `the request to ${host} failed (${shorten(code || messageOf(error))})`
   }
 }

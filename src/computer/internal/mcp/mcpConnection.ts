@@ -6,6 +6,7 @@
  */
 import { Clock, Deferred, Duration, Effect, Exit, Scope } from "effect"
 import { isRecord, text } from "../../../protocol/Json.ts"
+import { messageOf } from "../../../protocol/Thrown.ts"
 import * as Background from "../../../transport/Background.ts"
 import type { ConnectOptions, McpClient, McpNotification } from "../../McpClient.ts"
 import {
@@ -68,8 +69,7 @@ export const connect = (self: Connecting): Effect.Effect<McpClient, McpError, Sc
     )
   )
 
-export const describeUnknown = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, 500)
+export const describeUnknown = (error: unknown): string => messageOf(error).slice(0, 500)
 
 type Connected = Required<Omit<Connecting, "prepare">> & Pick<Connecting, "prepare">
 

@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { messageOf } from "../../../protocol/Thrown.ts"
 import { type Child, spawnChild } from "./childProcess.ts"
 import { makeLineRing } from "./lineRing.ts"
 
@@ -75,7 +76,7 @@ const run = Effect.fnUntraced(function*(
           eofGraceMillis: 0,
           termGraceMillis: GRACE_MILLIS
         }),
-      catch: (error) => `could not be started: ${error instanceof Error ? error.message : String(error)}`
+      catch: (error) => `could not be started: ${messageOf(error)}`
     }),
     (started) => Effect.promise(() => started.stop())
   )

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Worker } from "node:worker_threads"
+import { messageOf } from "../../../protocol/Thrown.ts"
 
 /** A script could not be run to its end; the message says why. */
 export class TransformError extends Schema.TaggedError<TransformError>("smcp/computer/TransformError")(
@@ -120,7 +121,7 @@ class Thread {
     this.worker.stdout.resume()
     this.worker.stderr.resume()
     this.worker.on("message", (reply: Reply) => this.receive(reply))
-    this.worker.on("error", (error) => this.lose(error instanceof Error ? error.message : String(error)))
+    this.worker.on("error", (error) => this.lose(messageOf(error)))
     this.worker.on("exit", () => this.lose("the thread has ended"))
   }
 
