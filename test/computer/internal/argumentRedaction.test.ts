@@ -84,7 +84,7 @@ describe("a secret in a text", () => {
         "sk-a"
       ]
     ) {
-      redactText(piece.repeat(200_000 / piece.length))
+      assert.isNotEmpty(redactText(piece.repeat(200_000 / piece.length)))
     }
   })
 })

@@ -69,8 +69,8 @@ describe("what is shown of arguments", () => {
   it("takes its time from no text", () => {
     // steps that grow with the square of the length would outlast the test
     for (const piece of ["a=", "https://", "--token ", "\"a\":", "x@", "?a=", "AB12", "a-"]) {
-      maskedText(piece.repeat(20_000), "a2c")
-      maskedArguments([piece.repeat(20_000)], "a2c")
+      assert.isNotEmpty(maskedText(piece.repeat(20_000), "a2c"))
+      assert.strictEqual(maskedArguments([piece.repeat(20_000)], "a2c").length, 1)
     }
   })
 })
