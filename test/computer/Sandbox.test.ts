@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Redacted, Result, Scope } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
@@ -199,6 +199,19 @@ describe("a server in a sandbox", () => {
         }
       })
   )
+
+  itHolds(held("is held in once bubblewrap is there, although it was not before"), () =>
+    Effect.gen(function*() {
+      vi.resetModules()
+      const fresh = yield* Effect.promise(() => import("../../src/computer/internal/process/sandboxEntry.ts"))
+      const { PATH } = process.env
+      process.env["PATH"] = yield* temporaryFolder
+      const missing = yield* Effect.flip(fresh.bubblewrapFor(true)).pipe(
+        Effect.ensuring(Effect.sync(() => process.env["PATH"] = PATH))
+      )
+      assert.include(missing, "not installed")
+      assert.deepStrictEqual(yield* Effect.result(fresh.bubblewrapFor(true)), open)
+    }))
 
   itHolds(held("is not started when a path is not there, and leaves nothing"), () =>
     Effect.gen(function*() {

@@ -2,7 +2,6 @@
  * Makes ready what holds a local server in.
  */
 import * as Effect from "effect/Effect"
-import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -54,17 +53,17 @@ const temporaryDirectory = Effect.acquireRelease(
 
 const PROBE_TIMEOUT = "5 seconds"
 
-const probed = new Map<boolean, Result.Result<string, string>>()
+const working = new Map<boolean, string>()
 
-/** The path of bubblewrap, once it was seen to work, or why it cannot be used; found out once in the life of this process. */
+/**
+ * The path of bubblewrap, once it was seen to work, or why it cannot be used. That it works is found out once in the life of
+ * this process; that it does not may be different for the next server: it was installed, or the machine was only busy.
+ */
 export const bubblewrapFor = (hasNetwork: boolean): Effect.Effect<string, string> =>
   Effect.suspend(() => {
-    const known = probed.get(hasNetwork)
-    if (known !== undefined) return Effect.fromResult(known)
-    return Effect.flatMap(Effect.result(probe(hasNetwork)), (found) => {
-      probed.set(hasNetwork, found)
-      return Effect.fromResult(found)
-    })
+    const known = working.get(hasNetwork)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.tap(probe(hasNetwork), (path) => Effect.sync(() => working.set(hasNetwork, path)))
   })
 
 const probe = (hasNetwork: boolean): Effect.Effect<string, string> => {
