@@ -45,6 +45,21 @@ describe("McpClient over SSE", () => {
       }))
   }
 
+  it.live("many calls at a time are no leak to Node", () =>
+    Effect.gen(function*() {
+      const warnings: Array<string> = []
+      const onWarning = ({ name }: Error) => warnings.push(name)
+      process.on("warning", onWarning)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.off("warning", onWarning)))
+      const server = yield* rawHttpServer
+      answerOverStream(server)
+      const client = yield* connectSse(`${server.url}?sse`)
+      server.answers["tools/call"] = hang
+      yield* Effect.forEach(Array.from({ length: 30 }), () => fork(Effect.exit(client.callTool("x", {}))))
+      yield* eventually("the calls arrived", () => server.open() >= 30)
+      assert.deepStrictEqual(warnings, [])
+    }))
+
   it.live("ends with the stream, and when the server says nothing for too long; refused messages cost their call", () =>
     Effect.gen(function*() {
       const server = yield* rawHttpServer

@@ -3,6 +3,7 @@
  * takes what it is told. When the stream ends, so does the connection: a new stream would be a session that was never
  * initialized.
  */
+import { setMaxListeners } from "node:events"
 import { isRecord } from "../../../protocol/Json.ts"
 import { Closed, Decode, Handshake } from "../../McpError.ts"
 import { makeEventStreamReader, type ServerSentEvent } from "./eventStream.ts"
@@ -31,6 +32,8 @@ export class SseTransport extends BaseTransport {
     super(options.clean)
     this.#options = options
     this.#channel = new HttpChannel(options)
+    // every request listens to it
+    setMaxListeners(0, this.#ended.signal)
   }
 
   setProtocolVersion(version: string): void {
