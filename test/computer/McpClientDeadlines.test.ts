@@ -7,7 +7,7 @@ import * as McpClient from "../../src/computer/McpClient.ts"
 import type { McpMessage } from "../../src/computer/McpTransport.ts"
 import { atOnce, connect, expectReason, failure, textOf } from "./support/mcpClients.ts"
 import { PipeTransport } from "./support/mcpContract.ts"
-import { childrenOf, isAlive } from "./support/processes.ts"
+import { childrenOf, eventually, isAlive } from "./support/processes.ts"
 
 /** A server that answers nothing but the handshake, and what it has received. */
 const silentServer = (options: McpClient.ConnectOptions = {}) => {
@@ -114,6 +114,29 @@ describe("the deadlines of a call", () => {
       assert.deepStrictEqual([first.cancelled, second.cancelled], [5000, 5000])
       assert.isBelow(second.heap - first.heap, 1_000_000)
     }), 20_000)
+})
+
+describe("a question of the server", () => {
+  // 0 is what servers of the SDK begin with
+  for (const id of [0, "", 1, "q"]) {
+    it.live(`with the id ${JSON.stringify(id)} can be taken back, and then has no answer`, () =>
+      Effect.gen(function*() {
+        const interrupted = yield* Deferred.make<void>()
+        const server = silentServer({
+          handlers: {
+            elicitation: () => Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
+          }
+        })
+        yield* server.connect
+        yield* server.send({ id, method: "elicitation/create", params: { message: "?" } })
+        yield* turn
+        yield* server.send({ method: "notifications/cancelled", params: { requestId: id } })
+        yield* atOnce(Deferred.await(interrupted))
+        yield* server.send({ id: "after", method: "ping" })
+        yield* eventually("the ping is answered", () => server.received.some((message) => message["id"] === "after"))
+        assert.isFalse(server.received.some((message) => message["id"] === id && message["method"] === undefined))
+      }))
+  }
 })
 
 describe("a server that does not read", () => {

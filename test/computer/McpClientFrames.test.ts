@@ -102,6 +102,30 @@ describe("what McpClient makes of what a server writes", () => {
         }))
     }
 
+    const deep = "[".repeat(100_000) + "]".repeat(100_000)
+    const bottomless: ReadonlyArray<readonly [name: string, rest: string]> = [
+      ["an error", `"error":${deep}`],
+      ["a result", `"result":${deep}`],
+      ["what an error tells of it", `"error":{"code":1,"message":"m","data":${deep}}`],
+      ["the versions of an error", `"error":{"code":-32022,"message":"m","data":{"supported":[${deep}]}}`]
+    ]
+    for (const [name, rest] of bottomless) {
+      it.live(`${name} that is nested too deep to be written ends the call at once, and only the call`, () =>
+        Effect.gen(function*() {
+          const client = yield* connect()
+          yield* failure(atOnce(client.callTool("raw", { frame: `{"jsonrpc":"2.0","id":"ID",${rest}}` })))
+          assert.strictEqual(textOf(yield* client.callTool("echo", {})), "{}")
+        }))
+    }
+
+    it.live("a large array that is no batch is skipped as one line", () =>
+      Effect.gen(function*() {
+        const client = yield* connect()
+        const frame = `[${"0,".repeat(1_000_000)}0]\n{"jsonrpc":"2.0","id":"ID","result":{"v":1}}`
+        assert.deepStrictEqual(yield* atOnce(client.callTool("raw", { frame })), { v: 1 })
+        assert.strictEqual((yield* client.diagnostics).strayLines, 1)
+      }))
+
     it.live("an error without code or message still ends the call", () =>
       Effect.gen(function*() {
         const client = yield* connect()

@@ -52,8 +52,13 @@ describe("McpClient over Streamable HTTP", () => {
     ["204", raw(204, {}), "Decode", "without a result"],
     ["nothing", raw(200, JSON_TYPE), "Decode", "nothing"],
     ["a page", raw(200, { "content-type": "text/html" }, "<html>"), "Decode", "text/html"],
-    ["half of its JSON", raw(200, JSON_TYPE, "{\"jsonrpc\":\"2.0\",\"id\":ID,\"res"), "Decode"],
-    ["the answer to another request", raw(200, JSON_TYPE, "{\"jsonrpc\":\"2.0\",\"id\":999,\"result\":{}}"), "Decode"],
+    ["half of its JSON", raw(200, JSON_TYPE, "{\"jsonrpc\":\"2.0\",\"id\":ID,\"res"), "Decode", "no JSON-RPC message"],
+    [
+      "the answer to another request",
+      raw(200, JSON_TYPE, "{\"jsonrpc\":\"2.0\",\"id\":999,\"result\":{}}"),
+      "Decode",
+      "another request"
+    ],
     ["a result that is null", raw(200, JSON_TYPE, "{\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":null}"), "Decode"],
     ["a stream that ends without an answer", events(": hi\n\n", (response) => response.end()), "Closed", "broke off"],
     ["a stream that is reset", events(": hi\n\n", (response) => response.socket?.resetAndDestroy()), "Closed"],
@@ -268,16 +273,29 @@ describe("McpClient over Streamable HTTP", () => {
         raw(500, { "content-type": "text/plain" }, words),
         raw(400, JSON_TYPE, JSON.stringify({ error: { code: 1, message: words } })),
         raw(200, JSON_TYPE, `{"id":ID,"error":{"code":1,"message":${JSON.stringify(words)}}}`),
-        raw(307, { location: `http://other.example/${encodeURIComponent(words)}` })
+        raw(307, { location: `http://other.example/${encodeURIComponent(words)}` }),
+        raw(500, { "content-type": "text/plain" }, `${"x".repeat(294)}k3y-value`),
+        raw(200, JSON_TYPE, `{"id":ID,"error":${JSON.stringify(words)}}`),
+        raw(200, JSON_TYPE, `{"id":ID,"result":${JSON.stringify(`${"x".repeat(480)}${words}`)}}`),
+        raw(200, JSON_TYPE, `{"id":ID,"error":{"code":1,"message":"no","data":{"given":[${JSON.stringify(words)}]}}}`)
       ]
       for (const answer of repeated) {
         server.answers["tools/call"] = answer
         const { message, reason } = yield* failure(atOnce(client.callTool("x", {})))
         const shown = `${message} ${JSON.stringify(reason)}`
-        for (const secret of ["s3cret", "k3y-value", "t0ken", "ssw0rd", String(authorization).slice(6)]) {
+        for (const secret of ["s3cret", "k3y-v", "t0ken", "ssw0rd", String(authorization).slice(6)]) {
           assert.notInclude(shown, secret)
         }
       }
+    }))
+
+  it.live("takes a key for secret as it stands in the URL, and a token in the place of the user", () =>
+    Effect.gen(function*() {
+      const server = yield* rawHttpServer
+      const url = server.url.replace("http://", "http://t0ken-of-user@") + "?key=a+b/c3cret=="
+      const client = yield* connectRaw(url)
+      server.answers["tools/call"] = raw(500, { "content-type": "text/plain" }, "key=a+b/c3cret== of t0ken-of-user")
+      assert.include((yield* failure(atOnce(client.callTool("x", {})))).message, "key=*** of ***")
     }))
 
   describe("what a server says of its own accord", () => {
@@ -321,7 +339,9 @@ describe("McpClient over Streamable HTTP", () => {
     const silent: ReadonlyArray<readonly [string, Answer]> = [
       ["does not offer it", raw(405, {})],
       ["answers with a page", raw(200, { "content-type": "text/html" }, "<html>")],
-      ["knows no such place", raw(400, {})]
+      ["knows no such place", raw(400, {})],
+      ["takes nothing but a POST", raw(404, { "content-type": "text/plain" }, "Cannot GET /mcp")],
+      ["wants to hear of its session first", raw(400, { "content-type": "text/plain" }, "No valid session ID")]
     ]
     for (const [name, answer] of silent) {
       it.live(`a server that ${name} is not asked again`, () =>
@@ -334,6 +354,35 @@ describe("McpClient over Streamable HTTP", () => {
           assert.deepStrictEqual(yield* client.callTool("x", {}), { ok: "tools/call" })
         }))
     }
+
+    it.live("a stream that was there and is refused says that the session has ended", () =>
+      Effect.gen(function*() {
+        const server = yield* rawHttpServer
+        server.answers["GET"] = events(": hi\n\n", (response) => {
+          server.answers["GET"] = raw(404, {})
+          response.end()
+        })
+        const client = yield* connectRaw(server.url)
+        assert.include(expectReason((yield* atOnce(client.closed)).reason, "Closed").detail, "session has ended")
+      }))
+
+    it.live("an answer that is cut off in the middle is fetched whole", () =>
+      Effect.gen(function*() {
+        const server = yield* rawHttpServer
+        const client = yield* connectRaw(server.url)
+        server.answers["tools/call"] = (response, message, request) => {
+          const whole = `id: a1\n${OK.replace("ID", JSON.stringify(message.id))}`
+          // as servers do that keep their events, it gives what came after the one that is named
+          server.answers["GET"] = (again, _, { headers }) =>
+            events(headers["last-event-id"] === "a0" ? whole : "", (stream) => stream.end())(again, {}, request)
+          events(`id: a0\n\n${whole.slice(0, -9)}`, () => setTimeout(() => request.socket.resetAndDestroy(), 50))(
+            response,
+            message,
+            request
+          )
+        }
+        assert.deepStrictEqual(yield* atOnce(client.callTool("x", {})), { v: 1 })
+      }))
 
     it.live("an answer that breaks off is fetched where the server keeps it, unless nobody waits for it any more", () =>
       Effect.gen(function*() {

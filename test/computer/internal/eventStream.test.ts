@@ -60,6 +60,14 @@ describe("reading a stream of events", () => {
     ]])
   })
 
+  it("gives the id of an event that has ended, and of no other: what was cut off has to be sent again", () => {
+    assert.deepStrictEqual(readAll([Buffer.from("id: 1\ndata: one\n\nid: 2\n\nid: 3\ndata: {\"cut")]), [
+      ["#id", "1"],
+      ["message", "one"],
+      ["#id", "2"]
+    ])
+  })
+
   it("skips an event that is too large, in one line or in many, and reads the next", () => {
     const long = `data: ${"x".repeat(2000)}\n\n`
     const many = "data: 0123456789\n".repeat(101) + "\n"

@@ -13,7 +13,7 @@ export interface EventStreamOptions {
   readonly onEvent: (event: ServerSentEvent) => void
   /** An event that is too large; see `LineSplitterOptions`. */
   readonly onOverflow: (overflow: Overflow) => void
-  /** An id that the stream can be resumed after. */
+  /** An id that the stream can be resumed after: told when its event has ended, for what is cut off is sent again. */
   readonly onId?: ((id: string) => void) | undefined
   /** How long to wait before the stream is opened again, in milliseconds. */
   readonly onRetry?: ((millis: number) => void) | undefined
@@ -26,6 +26,7 @@ const EDGE = 1024
 export const makeEventStreamReader = (options: EventStreamOptions): (chunk: Buffer) => void => {
   let event = ""
   let data: Array<string> = []
+  let id: string | undefined
   let size = 0
   /** The head of an event whose lines are too large together; the rest of it is skipped. */
   let skipped: string | undefined
@@ -36,8 +37,10 @@ export const makeEventStreamReader = (options: EventStreamOptions): (chunk: Buff
     const complete = { event: event === "" ? "message" : event, data: data.join("\n") }
     const isEmpty = data.length === 0
     const overflow = skipped === undefined ? undefined : { head: skipped, tail }
+    if (id !== undefined) options.onId?.(id)
     event = ""
     data = []
+    id = undefined
     size = 0
     skipped = undefined
     if (overflow !== undefined) options.onOverflow(overflow)
@@ -62,7 +65,7 @@ export const makeEventStreamReader = (options: EventStreamOptions): (chunk: Buff
         event = value
         return
       case "id":
-        if (!value.includes("\0")) options.onId?.(value)
+        if (!value.includes("\0")) id = value
         return
       case "retry":
         if (/^\d+$/.test(value)) options.onRetry?.(Number(value))

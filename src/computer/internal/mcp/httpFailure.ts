@@ -64,7 +64,7 @@ export const statusReason = (refusal: Refusal, body: string, clean: (text: strin
   const retryAfter = secondsOf(refusal.retryAfter)
   return new Http({
     status,
-    detail: clean(detailOf({ contentType, location, status, body, error })),
+    detail: detailOf({ contentType, location, status, body, error, clean }),
     ...(retryAfter === undefined ? {} : { retryAfter })
   })
 }
@@ -75,13 +75,15 @@ interface Described {
   readonly location: string | undefined
   readonly body: string
   readonly error: Readonly<Record<string, unknown>> | undefined
+  readonly clean: (text: string) => string
 }
 
-const detailOf = ({ body, contentType, error, location, status }: Described): string => {
-  if (status >= 300 && status < 400) return `it redirects to ${placeOf(location)}, which is not followed`
-  if (typeof error?.["message"] === "string") return shorten(error["message"])
+const detailOf = ({ body, clean, contentType, error, location, status }: Described): string => {
+  if (status >= 300 && status < 400) return `it redirects to ${clean(placeOf(location))}, which is not followed`
+  // hidden before it is shortened: half of a secret is not known for one
+  if (typeof error?.["message"] === "string") return shorten(clean(error["message"]))
   // pages for people say nothing in their first lines
-  return contentType === "text/html" ? "" : shorten(body)
+  return contentType === "text/html" ? "" : shorten(clean(body))
 }
 
 /** A place without what may be secret in its URL. */

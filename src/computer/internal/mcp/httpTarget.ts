@@ -50,17 +50,23 @@ export const httpTarget = (
     if (problem !== undefined) return problem
     if (!RESERVED.has(name.toLowerCase())) headers[name.toLowerCase()] = value
   }
-  const secrets = [...Object.values(headers).flatMap(withoutScheme), ...url.searchParams.values()]
+  const secrets = [...Object.values(headers).flatMap(withoutScheme), ...url.searchParams.values(), ...rawValues(url)]
   if (url.username !== "" || url.password !== "") {
     const password = decoded(url.password)
     const encoded = Buffer.from(`${decoded(url.username)}:${password}`).toString("base64")
     headers["authorization"] ??= `Basic ${encoded}`
     secrets.push(encoded, url.password, password)
+    // a token in the place of the user
+    if (url.password === "") secrets.push(url.username, decoded(url.username))
     url.username = ""
     url.password = ""
   }
   return { url, headers, secrets }
 }
+
+/** The values of a query as they stand in it: a `+` that belongs to a key is read as a space. */
+const rawValues = ({ search }: URL): ReadonlyArray<string> =>
+  search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1))
 
 /** `Bearer x` is as secret as `x`. */
 export const withoutScheme = (value: string): ReadonlyArray<string> => {

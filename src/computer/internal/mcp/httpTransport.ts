@@ -7,10 +7,10 @@
  */
 import { isRecord } from "../../../protocol/Json.ts"
 import { Closed, Decode, TooLarge } from "../../McpError.ts"
-import { HttpListener } from "../oauth/httpListener.ts"
 import { makeEventStreamReader } from "./eventStream.ts"
 import { discard, HttpChannel, type HttpChannelOptions, type HttpRequest, type HttpResponse } from "./httpChannel.ts"
 import { isRefusedConnection } from "./httpFailure.ts"
+import { HttpListener } from "./httpListener.ts"
 import { failedResponse, type Frame, isId } from "./jsonRpcFrame.ts"
 import { overflowFailure } from "./oversizeFrame.ts"
 import { BaseTransport, type Loss, TransportFailure } from "./wireTransport.ts"
@@ -56,6 +56,8 @@ export class HttpTransport extends BaseTransport {
   readonly #listener: HttpListener
   #session: string | undefined = undefined
   #version: string | undefined = undefined
+  /** Whether the server has ever offered a stream of its own. */
+  #hasStream = false
   #closing: Promise<void> | undefined = undefined
 
   constructor(options: HttpTransportOptions) {
@@ -162,9 +164,11 @@ export class HttpTransport extends BaseTransport {
         return await this.#readStream(exchange, response)
       case JSON_TYPE: {
         const text = await this.#readText(response)
+        const stray = this.strayLines
         this.receive(text)
-        if (!exchange.answered) throw decode(text === "" ? "it answered with nothing" : "it answered another request")
-        return
+        if (exchange.answered) return
+        if (text === "") throw decode("it answered with nothing")
+        throw decode(this.strayLines > stray ? "its answer is no JSON-RPC message" : "it answered another request")
       }
       default: {
         discard(response)
@@ -183,7 +187,7 @@ export class HttpTransport extends BaseTransport {
     try {
       await this.#readEvents(response, exchange, {
         onId: (id) => {
-          exchange.lastEventId = id
+          exchange.lastEventId = id === "" ? undefined : id
         },
         onRetry: (millis) => {
           exchange.retryMillis = Math.min(Math.max(millis, RESUME_MILLIS), MAX_RESUME_MILLIS)
@@ -241,7 +245,9 @@ export class HttpTransport extends BaseTransport {
       headers: { ...this.#headers(), accept: EVENT_STREAM, ...resumed },
       signal
     })
-    await this.#check(response)
+    // servers without such a stream answer in all ways: only where there was one is a refusal the end of the session
+    await this.#check(response, this.#hasStream || lastEventId !== undefined)
+    this.#hasStream = true
     return response
   }
 
@@ -252,10 +258,12 @@ export class HttpTransport extends BaseTransport {
     }
   }
 
-  async #check(response: HttpResponse): Promise<void> {
+  async #check(response: HttpResponse, mayHaveExpired = true): Promise<void> {
     if (response.status < 300) return
     const failure = await this.#channel.refusal(response)
-    if (this.#session !== undefined && isExpiry(failure)) this.lose({ detail: "its session has ended" })
+    if (mayHaveExpired && this.#session !== undefined && isExpiry(failure)) {
+      this.lose({ detail: "its session has ended" })
+    }
     throw failure
   }
 

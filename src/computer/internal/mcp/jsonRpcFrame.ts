@@ -7,6 +7,7 @@
 
 import { isRecord } from "../../../protocol/Json.ts"
 import { Decode, type McpErrorReason } from "../../McpError.ts"
+import { describeType } from "./listPages.ts"
 
 export type Frame = Readonly<Record<string, unknown>>
 
@@ -41,9 +42,16 @@ export const failedResponse = (id: string | number, reason: McpErrorReason): Fra
 
 const malformedResponse = (id: string | number, detail: string): Frame => failedResponse(id, new Decode({ detail }))
 
+/** How much is kept of a text, for `McpError` to hide secrets in and to shorten. */
+const LONGEST_TEXT = 8_000
+
+/** Never as JSON: what is nested too deep cannot be written. */
+const describeValue = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value.slice(0, LONGEST_TEXT)) : describeType(value)
+
 const errorResponse = (id: string | number, error: unknown): Frame => {
   if (!isRecord(error)) {
-    return malformedResponse(id, `"error" is not an object: ${JSON.stringify(error)?.slice(0, 200)}`)
+    return malformedResponse(id, `"error" is not an object but ${describeValue(error)}`)
   }
   return {
     jsonrpc: "2.0",
@@ -72,7 +80,7 @@ export const normaliseFrame = (value: unknown): Frame | undefined => {
   if (error !== undefined && error !== null) return errorResponse(id, error)
   if (isRecord(result)) return { jsonrpc: "2.0", id, result }
   if (result !== undefined) {
-    return malformedResponse(id, `"result" is not an object: ${String(JSON.stringify(result)).slice(0, 200)}`)
+    return malformedResponse(id, `"result" is not an object but ${describeValue(result)}`)
   }
   // a structured log line may well have an `id`: only a frame that claims to be JSON-RPC ends a call
   return value["jsonrpc"] === undefined ? undefined : malformedResponse(id, "neither result nor error")

@@ -46,6 +46,7 @@ const SDK_CONNECTION_CLOSED = -32000
 const INITIALIZE_ID = 0
 const NOTIFICATIONS_BUFFERED = 256
 const MAX_PAGES = 1_000
+const LONGEST_DETAIL = 500
 
 export interface Connecting {
   readonly transport: WireTransport
@@ -69,7 +70,7 @@ export const connect = (self: Connecting): Effect.Effect<McpClient, McpError, Sc
     )
   )
 
-export const describeUnknown = (error: unknown): string => messageOf(error).slice(0, 500)
+export const describeUnknown = (error: unknown): string => messageOf(error).slice(0, LONGEST_DETAIL)
 
 type Connected = Required<Omit<Connecting, "prepare">> & Pick<Connecting, "prepare">
 
@@ -89,12 +90,26 @@ const toTyped = (self: Connected, error: unknown): McpError => {
   return new McpError({ reason: reason() })
 }
 
+const shown = ({ clean }: Connected, text: string): string => clean(text).slice(0, LONGEST_DETAIL)
+
 /** The error that a server answers with. It may repeat what it was given. */
 const refusalOf = (self: Connected, error: Readonly<Record<string, unknown>>): McpError => {
   const reason = wireReason(error)
+  if (reason._tag === "Decode") return new McpError({ reason: new Decode({ detail: shown(self, reason.detail) }) })
   if (reason._tag !== "Rpc") return new McpError({ reason })
   const message = self.clean(reason.message)
-  return new McpError({ reason: message === reason.message ? reason : new Rpc({ code: reason.code, message }) })
+  const isClean = message === reason.message && (reason.data === undefined || isCleanData(self, reason.data))
+  return new McpError({ reason: isClean ? reason : new Rpc({ code: reason.code, message }) })
+}
+
+const isCleanData = ({ clean }: Connected, data: unknown): boolean => {
+  try {
+    const json = JSON.stringify(data)
+    return clean(json) === json
+  } catch {
+    // nested too deep for anybody
+    return false
+  }
 }
 
 /** The connection before the handshake: what arrives is sorted here, ahead of the SDK. */
@@ -122,7 +137,7 @@ const open = Effect.fnUntraced(function*(self: Connected) {
 
   const receiveNotification = (method: string, params: Readonly<Record<string, unknown>>): void => {
     if (method === "notifications/progress") return progress.deliver(params)
-    if (method === "notifications/cancelled") return
+    if (method === "notifications/cancelled") return requests.takeBack(params["requestId"])
     if (method === "notifications/message") {
       const line = serverLog(params)
       if (line !== undefined) run(line)
@@ -149,7 +164,7 @@ const open = Effect.fnUntraced(function*(self: Connected) {
     name: options.clientName ?? DEFAULT_CLIENT_NAME,
     version: options.clientVersion ?? DEFAULT_CLIENT_VERSION
   }, { capabilities: requests.capabilities, jsonSchemaValidator: NO_VALIDATOR })
-  client.fallbackRequestHandler = ({ method, params }, { signal }) => requests.answer(method, params, signal)
+  client.fallbackRequestHandler = ({ method, params }, extra) => requests.answer(method, params, extra)
   return {
     client,
     closed: Deferred.await(closed),

@@ -5,6 +5,8 @@ import { LocalFailure } from "./jsonRpcFrame.ts"
 import type { Loss } from "./wireTransport.ts"
 
 const UNSUPPORTED_PROTOCOL = -32022
+/** How many versions of a server are named. */
+const MAX_VERSIONS = 20
 
 /** The reason for a connection that was lost. */
 export const lossReason = (loss: Loss | undefined, stderr: LineRing): McpErrorReason => {
@@ -20,7 +22,8 @@ export const wireReason = (error: Readonly<Record<string, unknown>>): McpErrorRe
   const { code, data, message } = error
   if (data instanceof LocalFailure) return data.reason
   if (code === UNSUPPORTED_PROTOCOL && isRecord(data) && Array.isArray(data["supported"])) {
-    return new UnsupportedProtocolVersion({ supported: data["supported"].map(String) })
+    const supported = data["supported"].filter((version) => typeof version === "string").slice(0, MAX_VERSIONS)
+    return new UnsupportedProtocolVersion({ supported })
   }
   return new Rpc({
     code: Number(code),

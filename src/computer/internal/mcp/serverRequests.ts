@@ -24,11 +24,19 @@ class RequestError extends Error {
 type Answer = Readonly<Record<string, unknown>>
 type Params = Readonly<Record<string, unknown>>
 
+export interface ServerRequest {
+  readonly requestId: string | number
+  /** Aborted when the connection ends, and when the server takes the request back, unless its id is 0. */
+  readonly signal: AbortSignal
+}
+
 export interface ServerRequests {
   /** What we announce: nothing that would be refused. */
   readonly capabilities: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  /** Rejects with a code and a message for the server. */
-  readonly answer: (method: string, params: unknown, signal: AbortSignal) => Promise<Record<string, unknown>>
+  /** Rejects with a code and a message for the server; never settles when the server has taken its request back. */
+  readonly answer: (method: string, params: unknown, request: ServerRequest) => Promise<Record<string, unknown>>
+  /** The server takes the request with this id back. */
+  readonly takeBack: (requestId: unknown) => void
   /** Whether a server waits for an answer. */
   readonly isAsking: () => boolean
 }
@@ -43,6 +51,8 @@ export const makeServerRequests = Effect.fnUntraced(function*(options: {
   const { handlers, roots, server } = options
   const run = Effect.runPromiseWith(yield* Effect.context<never>())
   let open = 0
+  /** What can be taken back here: the SDK overlooks ids that are 0, which is the first one of its own servers, or empty. */
+  const overlooked = new Map<unknown, AbortController>()
 
   const effectOf = (method: string, params: Params): Effect.Effect<Answer, RequestError> => {
     switch (method) {
@@ -83,15 +93,24 @@ export const makeServerRequests = Effect.fnUntraced(function*(options: {
       ...(handlers.elicitation === undefined ? {} : { elicitation: { form: {}, url: {} } }),
       ...(handlers.sampling === undefined ? {} : { sampling: {} })
     },
-    answer: async (method, params, signal) => {
+    answer: async (method, params, { requestId, signal }) => {
       if (open >= MAX_OPEN) throw new RequestError(INTERNAL_ERROR, "too many requests are waiting for an answer")
+      const taken = new AbortController()
+      if (!requestId) overlooked.set(requestId, taken)
       open += 1
       try {
-        return { ...await run(handled(method, isRecord(params) ? params : {}), { signal }) }
+        const both = requestId ? signal : AbortSignal.any([signal, taken.signal])
+        return { ...await run(handled(method, isRecord(params) ? params : {}), { signal: both }) }
+      } catch (error) {
+        if (!taken.signal.aborted) throw error
       } finally {
         open -= 1
+        if (overlooked.get(requestId) === taken) overlooked.delete(requestId)
       }
+      // nobody waits for an answer any more
+      return await new Promise<never>(() => {})
     },
+    takeBack: (requestId) => overlooked.get(requestId)?.abort(),
     isAsking: () => open > 0
   }
 })

@@ -90,11 +90,13 @@ export abstract class BaseTransport implements WireTransport {
 
   /** Takes the frames of a value; `text` is what it looked like. */
   protected receiveValue(value: unknown, text: string): void {
+    let isStray = false
     for (const each of Array.isArray(value) && value.length > 0 ? value : [value]) {
       const frame = normaliseFrame(each)
-      if (frame === undefined) this.#skip(text)
+      if (frame === undefined) isStray = true
       else this.deliver(frame)
     }
+    if (isStray) this.#skip(text)
   }
 
   #skip(text: string): void {

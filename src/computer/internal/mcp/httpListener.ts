@@ -2,8 +2,8 @@
  * The stream on which an HTTP server says what it says of its own accord: opened again whenever it ends, for as long as
  * the connection lasts.
  */
-import { discard, type HttpResponse } from "../mcp/httpChannel.ts"
-import { TransportFailure } from "../mcp/wireTransport.ts"
+import { discard, type HttpResponse } from "./httpChannel.ts"
+import { TransportFailure } from "./wireTransport.ts"
 
 export interface HttpListenerOptions {
   /** Opens the stream; fails with `TransportFailure` for a status that is no success. */
