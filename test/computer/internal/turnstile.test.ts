@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, FiberSet, Schema } from "effect"
+import { Clock, Effect, Exit, Fiber, FiberSet, Scheduler, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { makeRateBucket, take, waitFor } from "../../../src/computer/internal/calls/rateBucket.ts"
 import { type Gate, makeGate, makeTurnstile } from "../../../src/computer/internal/calls/turnstile.ts"
 import type { CallLimits } from "../../../src/computer/ServerEntry.ts"
+import { settle } from "../support/managers.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -21,7 +22,7 @@ const setUp = Effect.gen(function*() {
         return Effect.sleep(millis)
       })
     ).pipe(Effect.forkChild({ startImmediately: true }))
-  return { passed, enter }
+  return { turnstile, passed, enter }
 })
 
 const gate = (limits: CallLimits): Gate => makeGate(limits)!
@@ -85,6 +86,24 @@ describe("the turnstile", () => {
       yield* Fiber.interrupt(fibers[1]!)
       yield* TestClock.adjust(5000)
       assert.deepStrictEqual(passed, [["a", 0], ["c", 1000]])
+    }))
+
+  it.effect("lets through whose turn comes while it is only about to wait", () =>
+    Effect.gen(function*() {
+      const { turnstile } = yield* setUp
+      // a fiber gives way after so many steps, which may be between any two of them
+      for (let steps = 6; steps < 40; steps++) {
+        const gates = [gate({ concurrency: 1 })]
+        const first = yield* Effect.forkChild(turnstile.pass(gates, Infinity, Effect.never), { startImmediately: true })
+        const second = yield* turnstile.pass(gates, Infinity, Effect.void).pipe(
+          Effect.provideService(Scheduler.MaxOpsBeforeYield, steps),
+          Effect.forkChild({ startImmediately: true })
+        )
+        yield* Fiber.interrupt(first)
+        yield* settle
+        assert.isDefined(second.pollUnsafe(), `after ${steps} steps`)
+        assert.strictEqual(gates[0]!.inside, 0)
+      }
     }))
 
   it.effect("keeps calls of other tools out of the queue of a slow one, but not out of that of the server", () =>

@@ -147,11 +147,11 @@ const admit = (ticket: Ticket, time: number): void => {
 }
 
 const admission = (ticket: Ticket): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    ticket.admitted ? Effect.void : Effect.callback<void>((resume) => {
-      ticket.resume = () => resume(Effect.void)
-    })
-  )
+  Effect.callback<void>((resume) => {
+    // looking and listening happen without a suspension in between
+    if (ticket.admitted) resume(Effect.void)
+    else ticket.resume = () => resume(Effect.void)
+  })
 
 /** Why a call may not wait that cannot go through now. */
 const refuse = (
