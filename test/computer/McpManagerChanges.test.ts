@@ -6,6 +6,7 @@ import {
   entryOf,
   Gatekeeper,
   manage,
+  pass,
   rawEntry,
   settle,
   stateOf,
@@ -216,6 +217,56 @@ describe("a changed configuration", () => {
       yield* settle
       yield* stateOf(other, "a", "Ready")
     }))
+
+  it.effect("is taken by a server that was switched off and runs all the same, when it is switched on", () =>
+    Effect.gen(function*() {
+      const { gate } = memory()
+      const manager = yield* manage([entryOf("a", { config: { disabled: true } })], { connector: gate.layer })
+      yield* manager.start("a")
+      yield* manager.put(entryOf("a", { args: ["new"] }))
+      yield* settle
+      assert.deepStrictEqual([yield* tagsOf(manager), gate.attempts.length], [{ a: "Ready" }, 2])
+      // what is off is started once, and what is switched off not at all
+      yield* manager.put(entryOf("a", { args: ["newer"], config: { disabled: true } }))
+      yield* settle
+      assert.deepStrictEqual([yield* tagsOf(manager), gate.attempts.length], [{ a: "Disabled" }, 2])
+      yield* manager.put(entryOf("a", { args: ["newest"] }))
+      yield* settle
+      assert.deepStrictEqual([yield* tagsOf(manager), gate.attempts.length], [{ a: "Ready" }, 3])
+    }))
+
+  it.effect("makes a lazy server run that is still learning its tools, and one that is idle", () =>
+    Effect.gen(function*() {
+      const { server } = memory()
+      const gate = new Gatekeeper(() => Effect.andThen(Effect.sleep("1 second"), server.connect))
+      const lazy = entryOf("a", { settings: { lazy: true } })
+      for (const [since, args] of [[0, []], [5000, []], [5000, ["new"]]] as const) {
+        const manager = yield* manage([lazy], { connector: gate.layer })
+        yield* pass(since)
+        yield* manager.put(entryOf("a", { args }))
+        yield* pass(5000)
+        assert.deepStrictEqual(yield* tagsOf(manager), { a: "Ready" }, `${since} ${args.join()}`)
+      }
+    }))
+
+  it.effect("gives a server that failed for want of time what it has now", () =>
+    Effect.gen(function*() {
+      const { server } = memory()
+      const gate = new Gatekeeper(() => Effect.andThen(Effect.sleep("5 seconds"), server.connect))
+      const manager = yield* manage([entryOf("a", { settings: { startTimeout: 1 } })], {
+        connector: gate.layer,
+        reconnect: false
+      })
+      yield* pass(3000)
+      yield* stateOf(manager, "a", "Failed")
+      yield* manager.put(entryOf("a", { settings: { startTimeout: 10 } }))
+      yield* pass(6000)
+      const { client } = yield* stateOf(manager, "a", "Ready")
+      // one that runs has no use for it
+      yield* manager.put(entryOf("a", { settings: { startTimeout: 20 } }))
+      yield* pass(6000)
+      assert.strictEqual((yield* stateOf(manager, "a", "Ready")).client, client)
+    }))
 })
 
 describe("a restart", () => {
@@ -264,6 +315,28 @@ describe("a restart", () => {
       yield* manager.stop("a")
       state.value = undefined
       assert.strictEqual((yield* manager.start("a"))._tag, "Failed")
+    }))
+
+  it.effect("that is called off leaves no values for a later start", () =>
+    Effect.gen(function*() {
+      const { server } = memory()
+      const state: { value: string | undefined; renders: number } = { value: "one", renders: 0 }
+      let release = () => {}
+      const held = Effect.promise(() => new Promise<void>((resolve) => (release = resolve)))
+      const gate = new Gatekeeper(() => Effect.andThen(Effect.acquireRelease(Effect.void, () => held), server.connect))
+      const manager = yield* manage([entryOf("a")], { connector: gate.layer, inputs: changing(state) })
+      yield* settle
+      yield* Effect.forkChild(manager.restart("a"), { startImmediately: true })
+      yield* settle
+      const stopping = yield* Effect.forkChild(manager.stop("a"), { startImmediately: true })
+      release()
+      yield* Fiber.join(stopping)
+      const { renders } = state
+      yield* manager.start("a")
+      assert.strictEqual(state.renders, renders + 1)
+      yield* Effect.forkChild(manager.stop("a"), { startImmediately: true })
+      yield* settle
+      release()
     }))
 
   it.live("runs the new command, whatever became of the old one", () =>

@@ -89,6 +89,28 @@ describe("calls of a server with limits", () => {
       assert.strictEqual(most, 2)
     }))
 
+  it.live("wait for the new connection when their server is restarted, behind a call that is lost", () =>
+    Effect.gen(function*() {
+      const begun: Array<unknown> = []
+      const server = new ToolServer({
+        t: ({ n }, { signal }) => {
+          begun.push(n)
+          return n === 0 ? until(signal, () => {}) : String(n)
+        }
+      })
+      const { call, manager } = yield* withSettings(server, { limits: { concurrency: 1 } })
+      const fibers = yield* Effect.forEach(
+        [0, 1, 2],
+        (n) => Effect.forkChild(call("t", { n }), { startImmediately: true })
+      )
+      yield* eventually("the first call runs", () => begun.length === 1)
+      yield* manager.restart("s")
+      const [lost, ...others] = yield* Effect.forEach(fibers, Fiber.join)
+      assert.include(lost?.content[0]!.text, "it was closed on this side")
+      assert.deepStrictEqual(others.map(({ content }) => content[0]!.text), ["1", "2"])
+      assert.deepStrictEqual(begun, [0, 1, 2])
+    }))
+
   it.live("share the result of a tool that only reads, for equal arguments in any order, until its tools change", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []

@@ -57,6 +57,8 @@ export class Supervised {
   private last: McpClient | undefined
   private readonly lastWords = makeLastWords()
   private life: Fiber.Fiber<unknown> | undefined
+  /** Connections that are to be ended. */
+  private readonly ended: Array<Fiber.Fiber<unknown>> = []
   private timer: Fiber.Fiber<unknown> | undefined
   private preparing: Fiber.Fiber<unknown> | undefined
   private prepared: Redacted.Redacted<Rendered> | undefined
@@ -91,9 +93,14 @@ export class Supervised {
       this.state = state
       for (const action of actions) this.perform(action)
       this.tellOf(before)
+      const { phase } = state
+      // what was rendered is for the connection that comes next, and not for a start of some later day
+      if (phase._tag === "Ending" && phase.next._tag !== "Connect") this.prepared = undefined
     }
     this.isBusy = false
     this.update()
+    // last: whoever loses a connection goes on at once, and is to see what has become of the server
+    for (const life of this.ended.splice(0)) life.interruptUnsafe()
   }
 
   /** Takes another configuration for it. One that says the same is not taken: what belongs to an entry stays with it. */
@@ -101,16 +108,25 @@ export class Supervised {
     const before = this.entry
     if (before === entry || canonicalJson(before) === canonicalJson(entry)) return
     this.entry = entry
-    if (before.config.disabled !== entry.config.disabled) this.switchTo(!entry.config.disabled)
-    else if (seenByServer(before) !== seenByServer(entry)) {
-      this.prepared = undefined
-      this.dispatch({ _tag: "Change" })
-    } else if (before.settings.lazy === true && entry.settings.lazy !== true && this.isIdle) {
-      this.dispatch({ _tag: "Start" })
-    }
+    const isSwitched = before.config.disabled !== entry.config.disabled
+    // one that is off stays off at this, and one that is switched on may run already
+    if (!isSwitched || !entry.config.disabled) this.adapt(before)
+    if (isSwitched) this.switchTo(!entry.config.disabled)
     if (before.settings.idleTimeout !== entry.settings.idleTimeout) this.watch()
     this.update()
     this.shared.changed()
+  }
+
+  /** Does what a change of its configuration asks for. */
+  private adapt(before: ServerEntry): void {
+    const { entry } = this
+    // more time is what may be given to one that failed for want of it
+    const hasOtherTime = before.settings.startTimeout !== entry.settings.startTimeout
+    if (seenByServer(before) !== seenByServer(entry) || (hasOtherTime && this.shown._tag === "Failed")) {
+      this.prepared = undefined
+      this.dispatch({ _tag: "Change" })
+    }
+    if (before.settings.lazy === true && entry.settings.lazy !== true && this.isIdle) this.dispatch({ _tag: "Start" })
   }
 
   /** Takes the configuration of a server that takes the place of this one, which is being ended. */
@@ -200,9 +216,11 @@ export class Supervised {
     return this.entry.settings.lazy === true ? this.shared.cache.read(this.entry) : undefined
   }
 
+  /** Whether it is, or will be, without a connection until a call needs one. */
   private get isIdle(): boolean {
     const { phase } = this.state
-    return (phase._tag === "Ending" ? phase.next : phase)._tag === "Idle"
+    const effective = phase._tag === "Ending" ? phase.next : phase
+    return effective._tag === "Idle" || ("purpose" in effective && effective.purpose === "learn")
   }
 
   private perform(action: Supervision.Action): void {
@@ -217,7 +235,7 @@ export class Supervised {
       }
       case "Disconnect":
         this.connection = undefined
-        this.life?.interruptUnsafe()
+        if (this.life !== undefined) this.ended.push(this.life)
         return
       case "Prepare":
         this.preparing?.interruptUnsafe()
