@@ -86,6 +86,18 @@ describe("what a server may send us to", () => {
       }))
   }
 
+  it.effect("is not this machine for a server that only its own name places here", () =>
+    Effect.gen(function*() {
+      const { url } = yield* answering((_request, response) => response.end("{}"))
+      const to = (server: string) => makeGuardedFetch(new URL(server), resolveTo("127.0.0.1"))(url)
+      for (const name of ["evil.com", "localhost.evil.com", "notlocalhost.com", "example.com."]) {
+        assert.strictEqual(yield* kindOf(to(`https://${name}/mcp`)), "unsafe", name)
+      }
+      for (const name of ["localhost", "mcp.localhost", "laptop", "laptop.local.", "127.0.0.1"]) {
+        assert.strictEqual((yield* to(`http://${name}/mcp`)).status, 200, name)
+      }
+    }))
+
   it.effect("is nothing when one of several addresses is not allowed", () =>
     Effect.gen(function*() {
       const { url } = yield* answering((_request, response) => response.end())

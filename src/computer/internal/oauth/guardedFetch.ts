@@ -46,13 +46,17 @@ const resolveHost: Resolve = (host) => promises.lookup(host, { all: true, verbat
 /**
  * Requests on behalf of the MCP server at `server`: over https, or http to loopback; never to link-local addresses, and
  * to private ones only when the server itself is no more public. Addresses are judged as the socket connects, so that no
- * second answer of DNS can differ. Redirects are followed within their origin only.
+ * second answer of DNS can differ. The server's own name may be answered differently each time by whoever owns it: it never
+ * opens the loopback, unless nobody can own it (`localhost`). Redirects are followed within their origin only.
  */
 export const makeGuardedFetch = (server: URL, resolve: Resolve = resolveHost): GuardedFetch => {
   // the most public of the server's own addresses decides
   const allowed = Effect.promise(() =>
     resolveAny(hostOf(server), resolve).then(
-      (addresses) => allowedFrom(addresses.map(({ address }) => reachOf(address))),
+      (addresses) => {
+        const reaches = addresses.map(({ address }) => reachOf(address))
+        return allowedFrom(isOwnable(hostOf(server)) ? [...reaches, "private"] : reaches)
+      },
       () => allowedFrom(["public"])
     )
   )
@@ -81,6 +85,12 @@ const refuse = (kind: FetchRefused["kind"], url: URL, detail: string): FetchRefu
   new FetchRefused({ kind, host: url.host, detail })
 
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1")
+
+/** Top-level names that are kept for machines and networks of one's own (RFC 6761, RFC 6762, RFC 8375). */
+const UNOWNED = /(?:^|\.)(?:localhost|local|internal|test|example|home\.arpa)\.?$/i
+
+/** Whether a host is a name that somebody in the Internet may answer for. */
+const isOwnable = (host: string): boolean => isIP(host) === 0 && host.includes(".") && !UNOWNED.test(host)
 
 const resolveAny = (host: string, resolve: Resolve): Promise<ReadonlyArray<LookupAddress>> =>
   isIP(host) === 0 ? resolve(host) : Promise.resolve([{ address: host, family: isIP(host) }])
