@@ -8,27 +8,9 @@ import * as Authorization from "../../src/computer/Authorization.ts"
 import type { AuthorizationError } from "../../src/computer/AuthorizationError.ts"
 import type { OAuthSettings } from "../../src/computer/ServerEntry.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { entryAt, makeWorld, openAuthorization, request } from "./support/authorized.ts"
+import { entryAt, logIn, makeWorld, openAuthorization, reasonOf, refreshes, request } from "./support/authorized.ts"
 import { type AuthBehaviour, browse, browseElsewhere, type ProtectedServer, SECRET } from "./support/authServer.ts"
 import { failure } from "./support/mcpClients.ts"
-
-type World = Effect.Success<ReturnType<typeof makeWorld>>
-
-/** The whole login of a person at the same machine. */
-const logIn = Effect.fnUntraced(function*({ ask, authorization }: World) {
-  yield* Effect.exit(ask)
-  const flow = yield* authorization.login("mcp")
-  const end = yield* browse(flow.url)
-  assert.strictEqual(end.status, 200)
-  yield* flow.outcome
-  return flow
-})
-
-const reasonOf = <A>(self: Effect.Effect<A, AuthorizationError>) =>
-  Effect.map(Effect.flip(self), ({ reason }) => reason)
-const refreshes = ({ auth }: World) =>
-  auth.to("/token").filter(({ params }) => params.get("grant_type") === "refresh_token")
-const five = <A, E>(self: Effect.Effect<A, E>) => Effect.all(Array.from({ length: 5 }, () => self), { concurrency: 5 })
 
 describe("Authorization", () => {
   describe("logging in", () => {
@@ -154,6 +136,18 @@ describe("Authorization", () => {
         assert.strictEqual(auth.to("/register").length, 0)
         assert.strictEqual(yield* ask, 200)
         assert.deepStrictEqual((yield* authorization.status("mcp")).scopes, ["only"])
+      }))
+
+    it.effect("takes tokens and clients that are said to be good for ever", () =>
+      Effect.gen(function*() {
+        for (const seconds of [1e15, 1e308]) {
+          const world = yield* makeWorld()
+          world.auth.behaviour = { expiresIn: seconds, clientExpiresAt: seconds }
+          yield* logIn(world)
+          assert.strictEqual(yield* world.ask, 200)
+          const { expiresAt } = yield* world.authorization.status("mcp")
+          assert.match(new Date(expiresAt ?? NaN).toISOString(), /^9999/)
+        }
       }))
 
     it.effect("takes what was copied from a browser elsewhere, and nothing else", () =>
@@ -327,160 +321,6 @@ describe("Authorization", () => {
         assert.strictEqual(yield* reasonOf(dropped.outcome), "Cancelled")
         assert.strictEqual(yield* reasonOf(dropped.complete("x")), "Cancelled")
         assert.strictEqual(yield* reasonOf(authorization.login("unknown")), "UnknownServer")
-      }))
-  })
-
-  describe("renewing", () => {
-    it.effect("happens ahead of time, once for all who ask", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        const { ask, auth } = world
-        yield* logIn(world)
-        yield* TestClock.adjust("3539 seconds")
-        assert.deepStrictEqual(yield* five(ask), [200, 200, 200, 200, 200])
-        assert.strictEqual(refreshes(world).length, 0)
-        yield* TestClock.adjust("2 seconds")
-        assert.deepStrictEqual(yield* five(ask), [200, 200, 200, 200, 200])
-        assert.strictEqual(refreshes(world).length, 1)
-        assert.strictEqual(auth.liveRefreshTokens.length, 1)
-        assert.strictEqual(refreshes(world)[0]?.params.get("resource"), world.mcp.url)
-      }))
-
-    it.effect("follows a refusal, once for all who were refused", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        yield* logIn(world)
-        for (const round of [1, 2]) {
-          yield* TestClock.adjust("20 seconds")
-          world.auth.expire()
-          assert.deepStrictEqual(yield* five(world.ask), [200, 200, 200, 200, 200])
-          assert.strictEqual(refreshes(world).length, round)
-        }
-      }))
-
-    it.effect("is not tried with a token that was just issued", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        yield* logIn(world)
-        world.auth.expire()
-        assert.strictEqual((yield* failure(world.ask)).reason._tag, "AuthFailed")
-        assert.strictEqual(refreshes(world).length, 0)
-      }))
-
-    it.effect("that is refused needs a person; the login is used no more", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        const { ask, auth, authorization, mcp } = world
-        yield* logIn(world)
-        auth.behaviour = { refuseRefresh: "invalid_grant" }
-        yield* TestClock.adjust("1 hour")
-        assert.strictEqual((yield* authorization.status("mcp")).state, "expired")
-        const before = mcp.seen.length
-        const all = yield* five(failure(ask))
-        assert.deepStrictEqual([...new Set(all.map(({ reason }) => reason._tag))], ["AuthFailed"])
-        assert.deepStrictEqual([refreshes(world).length, mcp.seen.length], [1, before])
-        assert.strictEqual((yield* authorization.pending)[0]?.need?.why, "lost")
-        assert.strictEqual((yield* authorization.status("mcp")).state, "login-needed")
-        assert.strictEqual((yield* failure(ask)).reason._tag, "AuthFailed")
-        assert.deepStrictEqual([refreshes(world).length, mcp.seen.length], [1, before])
-
-        yield* authorization.logout("mcp")
-        assert.deepStrictEqual(yield* authorization.status("mcp"), { bundleId: "mcp", state: "none" })
-        assert.strictEqual((yield* failure(ask)).reason._tag, "AuthRequired")
-        auth.behaviour = {}
-        yield* logIn(world)
-        assert.strictEqual(yield* ask, 200)
-      }))
-
-    it.effect("that meets trouble is no refusal: what is good is used, and it is tried again", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        const { ask, auth, authorization } = world
-        yield* logIn(world)
-        auth.behaviour = { refuseRefresh: 503 }
-        yield* TestClock.adjust("3550 seconds")
-        assert.deepStrictEqual(yield* five(ask), [200, 200, 200, 200, 200])
-        assert.strictEqual(yield* ask, 200)
-        assert.strictEqual(refreshes(world).length, 1)
-        yield* TestClock.adjust("50 seconds")
-        const { message, reason } = yield* failure(ask)
-        assert.deepStrictEqual([reason._tag, refreshes(world).length], ["Handshake", 2])
-        assert.include(message, "HTTP 503")
-        assert.deepStrictEqual(yield* authorization.pending, [])
-
-        auth.behaviour = { instead: { "/token": () => {} } }
-        yield* TestClock.adjust("15 seconds")
-        const hanging = yield* Effect.forkChild(five(failure(ask)), { startImmediately: true })
-        yield* TestClock.adjust("10 seconds")
-        assert.include((yield* Fiber.join(hanging))[4]?.message ?? "", "did not answer within 10 s")
-
-        auth.behaviour = {}
-        yield* TestClock.adjust("15 seconds")
-        assert.strictEqual(yield* ask, 200)
-      }))
-
-    it.effect("keeps the token when its caller has gone", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        const { ask, auth } = world
-        yield* logIn(world)
-        let open = () => {}
-        auth.behaviour = { tokenGate: new Promise((resolve) => (open = resolve)) }
-        yield* TestClock.adjust("1 hour")
-        const caller = yield* Effect.forkChild(ask, { startImmediately: true })
-        while (refreshes(world).length === 0) {
-          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        }
-        yield* Fiber.interrupt(caller)
-        open()
-        assert.strictEqual(yield* ask, 200)
-        assert.strictEqual(refreshes(world).length, 1)
-      }))
-
-    it.effect("is shared by the programs that share a directory, and outlives them", () =>
-      Effect.gen(function*() {
-        const world = yield* makeWorld()
-        const { auth, mcp } = world
-        const layer = Authorization.layerDirectory(yield* temporaryFolder)
-        const open = Effect.map(openAuthorization(layer), (authorization) => {
-          const http = authorization.forServer(entryAt(mcp.url), new URL(mcp.url))
-          return { ...world, authorization, http, ask: request(http, mcp.url) }
-        })
-        const first = yield* open
-        yield* logIn(first)
-        const second = yield* open
-        assert.deepStrictEqual(yield* Effect.all([first.ask, second.ask]), [200, 200])
-        yield* TestClock.adjust("1 hour")
-        assert.deepStrictEqual(yield* Effect.all([first.ask, second.ask]), [200, 200])
-        assert.strictEqual(refreshes(world).length, 1)
-        assert.strictEqual(yield* (yield* open).ask, 200)
-        // and where both find out at the same moment
-        yield* TestClock.adjust("1 hour")
-        const both = yield* Effect.forkChild(Effect.all([first.ask, second.ask], { concurrency: 2 }), {
-          startImmediately: true
-        })
-        while (both.pollUnsafe() === undefined) {
-          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-          yield* TestClock.adjust("10 millis")
-        }
-        assert.deepStrictEqual(yield* Fiber.join(both), [200, 200])
-        assert.strictEqual(refreshes(world).length, 2)
-        // one finds out from the other that there is a login, and then that there is a better one
-        yield* first.authorization.logout("mcp")
-        const waiting = yield* open
-        assert.strictEqual((yield* failure(waiting.ask)).reason._tag, "AuthRequired")
-        yield* logIn(first)
-        assert.strictEqual(yield* waiting.ask, 200)
-        auth.behaviour = { refuseRefresh: "invalid_grant" }
-        yield* TestClock.adjust("1 hour")
-        assert.strictEqual((yield* failure(waiting.ask)).reason._tag, "AuthFailed")
-        auth.behaviour = {}
-        yield* logIn(first)
-        assert.strictEqual(yield* waiting.ask, 200)
-        assert.strictEqual((yield* waiting.authorization.status("mcp")).state, "authorized")
-
-        yield* first.authorization.logout("mcp")
-        assert.strictEqual((yield* failure((yield* open).ask)).reason._tag, "AuthRequired")
       }))
   })
 

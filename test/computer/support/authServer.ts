@@ -20,6 +20,8 @@ export interface AuthBehaviour {
   readonly redirect?: ((params: URLSearchParams) => void) | undefined
   /** Seconds that an access token lives. */
   readonly expiresIn?: number | undefined
+  /** When the secret of a client ends that is registered, in seconds since 1970. */
+  readonly clientExpiresAt?: number | undefined
   readonly withoutRefresh?: boolean | undefined
   /** An OAuth error for every refresh, or a status. */
   readonly refuseRefresh?: string | number | undefined
@@ -126,7 +128,8 @@ export class AuthServer {
     const asked = JSON.parse(body) as { readonly redirect_uris: ReadonlyArray<string> }
     const client_id = `client-${this.clients.size + 1}`
     this.clients.set(client_id, { redirectUris: asked.redirect_uris })
-    json(response, 201, { ...asked, client_id })
+    const { clientExpiresAt: client_secret_expires_at } = this.behaviour
+    json(response, 201, { ...asked, client_id, client_secret_expires_at })
   }
 
   private authorize(response: ServerResponse, params: URLSearchParams): void {

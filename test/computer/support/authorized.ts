@@ -1,9 +1,11 @@
+import { assert } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import * as Authorization from "../../../src/computer/Authorization.ts"
+import type { AuthorizationError } from "../../../src/computer/AuthorizationError.ts"
 import type { HttpAuthorization } from "../../../src/computer/HttpAuthorization.ts"
 import type { McpError } from "../../../src/computer/McpError.ts"
 import type { OAuthSettings, ServerEntry } from "../../../src/computer/ServerEntry.ts"
-import { makeAuthServer, makeProtectedServer } from "./authServer.ts"
+import { browse, makeAuthServer, makeProtectedServer } from "./authServer.ts"
 
 /** An entry for the server at this URL. */
 export const entryAt = (url: string, oauth?: OAuthSettings): ServerEntry => ({
@@ -64,3 +66,28 @@ export const makeWorld = Effect.fnUntraced(
     return { auth, mcp, authorization, http, ask: request(http, mcp.url) }
   }
 )
+
+/** What {@link makeWorld} makes. */
+export type World = Effect.Success<ReturnType<typeof makeWorld>>
+
+/** The whole login of a person at the same machine. */
+export const logIn = Effect.fnUntraced(function*({ ask, authorization }: World) {
+  yield* Effect.exit(ask)
+  const flow = yield* authorization.login("mcp")
+  const end = yield* browse(flow.url)
+  assert.strictEqual(end.status, 200)
+  yield* flow.outcome
+  return flow
+})
+
+/** Why it failed. */
+export const reasonOf = <A>(self: Effect.Effect<A, AuthorizationError>) =>
+  Effect.map(Effect.flip(self), ({ reason }) => reason)
+
+/** The renewals that were asked for. */
+export const refreshes = ({ auth }: World) =>
+  auth.to("/token").filter(({ params }) => params.get("grant_type") === "refresh_token")
+
+/** Five at the same time. */
+export const five = <A, E>(self: Effect.Effect<A, E>) =>
+  Effect.all(Array.from({ length: 5 }, () => self), { concurrency: 5 })

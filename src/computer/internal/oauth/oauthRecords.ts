@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import { TokenStore, type TokenStoreError } from "../../TokenStore.ts"
 
 const Secret = Schema.RedactedFromValue(Schema.String)
@@ -69,7 +70,7 @@ export interface Records {
   readonly client: (issuer: string) => Effect.Effect<Client | undefined, TokenStoreError>
   readonly saveClient: (issuer: string, client: Client) => Effect.Effect<void, TokenStoreError>
   readonly removeClient: (issuer: string) => Effect.Effect<void, TokenStoreError>
-  /** Renews the login of a server while no other program does. */
+  /** Renews the login of a server while nobody else does, here or in another program. */
   readonly renewing: <A, E>(server: string, self: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
@@ -89,6 +90,13 @@ export const makeRecords: Effect.Effect<Records, never, TokenStore> = Effect.map
     const key = yield* keyOf(server)
     return key === undefined ? undefined : yield* read(LoginText, key)
   })
+  // several entries may have one URL, and with it one login; not every store keeps them apart
+  const turns = new Map<string, Semaphore.Semaphore>()
+  const turnOf = (server: string): Semaphore.Semaphore => {
+    const turn = turns.get(server) ?? Semaphore.makeUnsafe(1)
+    turns.set(server, turn)
+    return turn
+  }
   return {
     login,
     saveLogin: Effect.fnUntraced(function*(next) {
@@ -103,6 +111,7 @@ export const makeRecords: Effect.Effect<Records, never, TokenStore> = Effect.map
     client: (issuer) => read(ClientText, clientKey(issuer)),
     saveClient: (issuer, client) => write(ClientText, clientKey(issuer), client),
     removeClient: (issuer) => store.remove(clientKey(issuer)),
-    renewing: (server, self) => store.exclusively(serverKey(server), self)
+    renewing: (server, self) =>
+      Effect.suspend(() => turnOf(server).withPermit(store.exclusively(serverKey(server), self)))
   }
 })

@@ -19,6 +19,8 @@ import type { Client, Endpoints, Login } from "./oauthRecords.ts"
 import { ask, OAuthFailure, toAuthorizationError } from "./oauthRequest.ts"
 
 const CLIENT_NAME = "a2c-smcp"
+/** Any later moment is as good as never: the numbers are somebody else's, and times are computed with and shown. */
+const LATEST_MILLIS = Date.UTC(9999, 0)
 
 /** Registers a client for this redirect address (RFC 7591). */
 export const register = (
@@ -49,7 +51,9 @@ export const register = (
           ...(client_secret === undefined ? {} : { secret: Redacted.make(client_secret) }),
           ...(token_endpoint_auth_method === undefined ? {} : { authMethod: token_endpoint_auth_method }),
           // 0 is never
-          ...(client_secret_expires_at === 0 ? {} : { secretExpiresAt: client_secret_expires_at * 1000 })
+          ...(client_secret_expires_at === 0
+            ? {}
+            : { secretExpiresAt: Math.min(client_secret_expires_at * 1000, LATEST_MILLIS) })
         }
       }),
       Effect.mapError(
@@ -177,7 +181,9 @@ const loginOf = Effect.fnUntraced(function*(
     accessToken: Redacted.make(access_token),
     ...(refresh_token === undefined ? {} : { refreshToken: Redacted.make(refresh_token) }),
     obtainedAt: now,
-    ...(expires_in === undefined || expires_in <= 0 ? {} : { expiresAt: now + expires_in * 1000 }),
+    ...(expires_in === undefined || expires_in <= 0
+      ? {}
+      : { expiresAt: Math.min(now + expires_in * 1000, LATEST_MILLIS) }),
     scopes: scope === undefined ? scopes : scopesIn(scope)
   }
 })
