@@ -211,6 +211,25 @@ describe("Consent", () => {
         yield* Fiber.interrupt(other)
       }))
 
+    const custom = (image: string): ServerEntry => ({
+      ...entry("files"),
+      settings: { custom: { transport: "container", source: { type: "container", image } } },
+      extra: { image }
+    })
+    it.effect("about the same tool of a transport of somebody's own that runs something else", () =>
+      Effect.gen(function*() {
+        const { answer, ask, asked } = person()
+        const { check } = yield* open({ mode: "ask", ask })
+        const verdict = yield* start(check(call({ entry: custom("one") })))
+        yield* answer("always")
+        assert.strictEqual(said(yield* Fiber.join(verdict)), "person")
+        assert.strictEqual(said(yield* check(call({ entry: custom("one") }))), "remembered")
+        const other = yield* start(check(call({ entry: custom("two") })))
+        yield* settled
+        assert.strictEqual(asked.length, 2)
+        yield* Fiber.interrupt(other)
+      }))
+
     const programs: Record<string, ServerEntry> = {
       "with other arguments": entry("files", ["--root", "/"]),
       "in another folder": entry("files", [], "/elsewhere")

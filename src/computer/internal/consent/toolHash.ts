@@ -25,8 +25,9 @@ export const programHash = (entry: ServerEntry): string => jsonHash(programOf(en
  * As it is configured, without variables and headers: what is secret and changes by itself is in them. Whoever can change
  * those of a program has had it run by its start, before any call is decided on.
  */
-const programOf = ({ config, origin, settings }: ServerEntry) => {
-  const transport = settings.custom?.transport
+const programOf = ({ config, extra, origin, settings }: ServerEntry) => {
+  // what a transport of somebody else runs stands in keys of its own
+  const transport = settings.custom === undefined ? undefined : { name: settings.custom.transport, ...extra }
   // the same words in another folder may run another program
   const { directory } = origin
   if (config.type !== "stdio") return { transport, directory, url: config.server_parameters.url }
