@@ -11,6 +11,9 @@ const hidden: ReadonlyArray<readonly [args: ReadonlyArray<string>, shown: Readon
   [["--password", "${input:p}"], ["--password", "${input:p}"]],
   [["--password", "${P:-canary}"], ["--password", "${P:-***}"]],
   [["TOKEN=canary"], ["TOKEN=***"]],
+  [["--dsn", "me:canary@tcp(db:3306)/x"], ["--dsn", "me:***@tcp(db:3306)/x"]],
+  [["--pass", "canary"], ["--pass", "***"]],
+  [["AccountName=me;AccountKey=canary+/==;EndpointSuffix=x"], ["AccountName=me;AccountKey=***;EndpointSuffix=x"]],
   [["-e", "ANY=canary", "image"], ["-e", "ANY=***", "image"]],
   [["--env", "ANY=${env:ANY}canary"], ["--env", "ANY=${env:ANY}***"]],
   [["-H", "X-Any: canary"], ["-H", "X-Any: ***"]],
@@ -42,6 +45,7 @@ const plain: ReadonlyArray<ReadonlyArray<string>> = [
   ["--port=8080", "--host", "127.0.0.1", "--author", "me", "--max-tokens", "100"],
   ["${input:pkg}", "${PORT:-8080}", "$${x}", "${workspaceFolder}/server.js"],
   ["--secret-name"],
+  ["--pass-through", "--account", "me"],
   ["--token", "--verbose"]
 ]
 

@@ -56,9 +56,10 @@ describe("lineRing", () => {
 })
 
 describe("redact", () => {
-  it("hides values whole, by line and as JSON, and leaves short ones alone", () => {
-    const redact = makeRedactor(["abcd", "abcdefgh", "key\n\"quoted\"", "yes", ""])
+  it("hides values whole, by line, as JSON and in addresses, and leaves short ones alone", () => {
+    const redact = makeRedactor(["abcd", "abcdefgh", "key\n\"quoted\"", "yes", "a/b+c d", "\ud800abc", ""])
     assert.strictEqual(redact("abcdefgh abcd yes"), "*** *** yes")
+    assert.strictEqual(redact("https://h/?q=a%2Fb%2Bc%20d&x=1 \ud800abc"), "https://h/?q=***&x=1 ***")
     assert.strictEqual(redact("{\"k\":\"key\\n\\\"quoted\\\"\"} and \"quoted\""), "{\"k\":\"***\"} and ***")
   })
 })

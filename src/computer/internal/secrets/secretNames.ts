@@ -12,7 +12,9 @@ const SECRET_WORDS = new Set(
 )
 
 /** Words that make a key secret: `api_key` is, `sort_key` is not. */
-const SECRET_KEYS = new Set("api private access secret signing encryption auth ssh master session service".split(" "))
+const SECRET_KEYS = new Set(
+  "api private access secret signing encryption auth ssh master session service account".split(" ")
+)
 
 /** The words of a name in camelCase, snake_case, kebab-case or dotted. */
 const wordsOf = (name: string): ReadonlyArray<string> =>
@@ -38,8 +40,8 @@ const secretVariable = /passw|(?:^|[_-])(?:key|pat|auth|dsn|session)(?:[_-]|$)/i
 /** Whether the name of a variable, or the id of an input, says that its value is a secret. */
 export const isSecretVariable = (name: string): boolean => isSecretName(name) || secretVariable.test(name)
 
-/** `--key`, `?sig=`: common words elsewhere. */
-const secretOption = /^(?:key|sig|signature|auth|code|pat)$/i
+/** `--key`, `--pass`, `?sig=`: common words elsewhere. */
+const secretOption = /^(?:key|sig|signature|auth|code|pat|pass)$/i
 
 /** Whether the name of an option, or of a part of an address, says that its value is a secret. */
 export const isSecretOption = (name: string): boolean => isSecretName(name) || secretOption.test(name)

@@ -20,6 +20,8 @@ const LOOKS: ReadonlyArray<readonly [pattern: RegExp, hide: Hide]> = [
     (_, scheme) => `${scheme} ${MASK}`
   ],
   [/(?<=:\/\/)([^\s/?#@:"'<>]*):[^\s/?#"'<>]*@/g, (_, user) => `${user}:${MASK}@`],
+  // as programs in Go name a database: me:password@tcp(host:3306)/name
+  [/(?<![^\s"'=])([^\s:@="']{1,100}):[^\s"'@]{1,200}@(?=(?:tcp|udp|unix)\()/g, (_, user) => `${user}:${MASK}@`],
   [
     /(?<![\w-])(?:sk-|[sr]k_(?:live|test)_|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|npm_|hf_|ya29\.|AIza|dop_v1_|pypi-|shpat_)[\w.-]{12,}/g,
     hideAll
