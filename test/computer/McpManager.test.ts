@@ -5,7 +5,15 @@ import { fileURLToPath } from "node:url"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
 import * as Inputs from "../../src/computer/Inputs.ts"
 import * as McpConnector from "../../src/computer/McpConnector.ts"
-import { manage as manageEntries, type ManageOptions, stateOf, tagsOf, toolNames, waitFor } from "./support/managers.ts"
+import {
+  manage as manageEntries,
+  type ManageOptions,
+  settle,
+  stateOf,
+  tagsOf,
+  toolNames,
+  waitFor
+} from "./support/managers.ts"
 import { atOnce, rawServer, received, textOf } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
 import { childrenOf, eventually, isAlive } from "./support/processes.ts"
@@ -213,6 +221,25 @@ describe("McpManager", () => {
       yield* atOnce(Scope.close(scope, Exit.void))
       assert.deepStrictEqual(childrenOf(process.pid), before)
       assert.isFalse(isAlive(pids.server) || isAlive(pids.helper))
+    }))
+
+  it.effect("keeps nobody waiting when it ends, and shows no server any more that could be used", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const server = new ToolServer({})
+      const manager = yield* manage({ starting: { command: "-" }, runs: { command: "-" } }, {
+        connector: McpConnector.layerOf(({ bundleId }) => bundleId === "runs" ? server.connect : Effect.never)
+      }).pipe(Scope.provide(scope))
+      yield* settle
+      assert.deepStrictEqual(yield* tagsOf(manager), { starting: "Starting", runs: "Ready" })
+      const waiting = yield* Effect.forEach(
+        [manager.ready, manager.start("starting"), Effect.exit(manager.withClient("starting", () => Effect.void))],
+        (each) => Effect.forkChild(each, { startImmediately: true })
+      )
+      yield* Scope.close(scope, Exit.void)
+      yield* settle
+      assert.deepStrictEqual(yield* tagsOf(manager), { starting: "Stopped", runs: "Stopped" })
+      assert.deepStrictEqual(waiting.map((fiber) => fiber.pollUnsafe() !== undefined), [true, true, true])
     }))
 
   describe("with connections that tests decide about", () => {

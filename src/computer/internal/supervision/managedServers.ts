@@ -116,9 +116,12 @@ export const makeServers = Effect.fnUntraced(function*(options: McpManagerOption
   const { changes, publish, states, together } = makePublication(() => servers.values())
   const shared = yield* sharedBy(options, publish)
   yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const server of [...servers.values(), ...leaving.values()]) server.close()
-    })
+    Effect.sync(() =>
+      // also whoever watches hears of it
+      together(() => {
+        for (const server of [...servers.values(), ...leaving.values()]) server.close()
+      })
+    )
   )
 
   const put = (entry: ServerEntry): void => {
