@@ -28,8 +28,8 @@ const call = {
   tool: "delete",
   exposedName: "fs__delete",
   title: undefined,
-  description: "Deletes\u0007 a file",
-  args: { path: "/x\u001b]0;title\u0007" },
+  description: "Deletes\u0007 \u202ea file",
+  args: { path: "/x\u001b]0;title\u0007", text: "txt.\u202efdp\u2066" },
   annotations: { destructiveHint: true },
   hash: "h",
   changed: true
@@ -93,7 +93,7 @@ describe("the questions to the person at the terminal", () => {
         assert.include(asked[0], part)
       }
       // oxlint-disable-next-line no-control-regex -- nothing of an Agent or a server commands the terminal
-      assert.notMatch(asked.join(""), /[\u0000-\u0009\u000b-\u001f]/)
+      assert.notMatch(asked.join(""), /[\u0000-\u0009\u000b-\u001f]|\p{Bidi_Control}/u)
     }))
 
   it.effect("a tool that cannot be told apart is not decided on for good", () =>

@@ -37,7 +37,8 @@ export const report = (cause: Cause.Cause<unknown>): Report => {
 }
 
 /** Joins lines and drops what a terminal would obey. */
-export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
+export const oneLine = (text: string): string =>
+  text.replace(/\p{Bidi_Control}/gu, "").replace(/[\s\p{Cc}]+/gu, " ").trim()
 
 /** What is wrong, in one line, and what to do about it. */
 export const explain = (

@@ -59,7 +59,7 @@ export const cut = (text: string, width: number): string => {
   return `${kept.trimEnd()}…`
 }
 
-/** Text of a peer without what a terminal would obey: colours, cursor movements, titles. */
+/** Text of a peer without what a terminal would obey: colours, cursor movements, titles, other directions of writing. */
 export const printable = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  text.replace(/\r\n/g, "\n").replace(/\u001b\[[0-?]*[ -/]*[@-~]|(?![\n\t])\p{Cc}/gu, "")
+  text.replace(/\r\n/g, "\n").replace(/\u001b\[[0-?]*[ -/]*[@-~]|(?![\n\t])\p{Cc}|\p{Bidi_Control}/gu, "")
