@@ -278,6 +278,17 @@ describe("ConfigFile", () => {
       assert.isTrue(vscode.servers[0]?.settings.fallBackToSse)
     }))
 
+  it.effect("takes variables as VS Code has them: numbers, and null for none", () =>
+    Effect.gen(function*() {
+      const { diagnostics, servers } = yield* parse({
+        servers: { a: { command: "x", env: { PORT: 8080, NONE: null, KEY: "${env:KEY}" } } }
+      })
+      assert.deepStrictEqual(diagnostics, [])
+      assert.deepInclude(servers[0]?.config.server_parameters, { env: { PORT: "8080", KEY: "${env:KEY}" } })
+      const { servers: none } = yield* parse({ servers: { a: { command: "x", env: { FLAG: true } } } })
+      assert.isEmpty(none)
+    }))
+
   it.effect("keeps an entry for a transport of the program", () =>
     Effect.gen(function*() {
       const source = { type: "constructor", socket: "/run/x", level: 3 }

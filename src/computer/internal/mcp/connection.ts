@@ -55,7 +55,7 @@ export const readConnection = (entry: Fields, dialect: Dialect): Result.Result<R
   if (nested !== undefined && !isRecord(nested)) {
     return Result.fail(`has server_parameters that are ${describe(nested)}, not an object`)
   }
-  const source = nested ?? entry
+  const source = dialect === "vscode" ? withTextVariables(nested ?? entry) : nested ?? entry
   const declared = declaredType(entry, source)
   const kind = typeof declared === "string" ? transports.get(declared.toLowerCase()) : undefined
   if (declared !== undefined && kind === undefined) {
@@ -140,6 +140,17 @@ const decodeStdio = decoderOf(Schema.Struct({
   encoding: maybe(Schema.String),
   encoding_error_handler: maybe(Schema.Literals(["strict", "ignore", "replace"]))
 }))
+
+/** In VS Code a variable may be a number, and null is none. */
+const withTextVariables = (source: Fields): Fields => {
+  const { env } = source
+  if (!isRecord(env)) return source
+  const set = Object.entries(env).filter(([, value]) => value !== null)
+  return {
+    ...source,
+    env: Object.fromEntries(set.map(([name, value]) => [name, typeof value === "number" ? String(value) : value]))
+  }
+}
 
 const readStdio = (source: unknown): Result.Result<Connection, string> =>
   Result.map(decodeStdio(source), (parameters) => {
