@@ -203,6 +203,21 @@ describe("what McpClient makes of what a server writes", () => {
         ])
       }))
 
+    it.live("a tool that is nested too deep for any list to be sent is skipped", () =>
+      Effect.gen(function*() {
+        const nested = (levels: number): unknown => levels === 0 ? 1 : [nested(levels - 1)]
+        const client = yield* connect({
+          toolPages: [[
+            tool("deep", { inputSchema: { type: "object", default: nested(200) } }),
+            tool("deeper", { inputSchema: { type: "object", default: nested(300) } }),
+            tool("last")
+          ]]
+        })
+        const { skipped, tools } = yield* client.listTools
+        assert.deepStrictEqual(tools.map(({ name }) => name), ["deep", "last"])
+        assert.deepStrictEqual(skipped, [{ name: "deeper", why: "it is nested deeper than 256 levels" }])
+      }))
+
     it.live("reads all pages, and ends a list that goes in circles or never ends", () =>
       Effect.gen(function*() {
         const pages = yield* connect({ toolPages: [[tool("a")], [tool("b")], [tool("c")]] })

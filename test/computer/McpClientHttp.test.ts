@@ -355,6 +355,23 @@ describe("McpClient over Streamable HTTP", () => {
         }))
     }
 
+    it.live("an answer may come there as well, and the request that it answers is not left open", () =>
+      Effect.gen(function*() {
+        const server = yield* rawHttpServer
+        let say: ((text: string) => void) | undefined
+        server.answers["GET"] = events(": hi\n\n", (response) => {
+          say = (text) => void response.write(text)
+        })
+        const client = yield* connectRaw(server.url)
+        yield* eventually("it is listened to", () => say !== undefined)
+        server.answers["tools/call"] = (response, message, request) => {
+          events(": hi\n\n")(response, message, request)
+          say?.(OK.replace("ID", JSON.stringify(message.id)))
+        }
+        assert.deepStrictEqual(yield* atOnce(client.callTool("x", {})), { v: 1 })
+        yield* eventually("nothing is open but the stream", () => server.open() === 1)
+      }))
+
     it.live("a stream that was there and is refused says that the session has ended", () =>
       Effect.gen(function*() {
         const server = yield* rawHttpServer

@@ -296,10 +296,6 @@ export class HttpTransport extends BaseTransport {
       read(chunk)
       // whatever else the stream may hold, the answer to this request was the large one
       if (exchange !== undefined && tooLarge) throw new TransportFailure(new TooLarge({ limit: maxMessageBytes }))
-      // its end is waited for, so that its connection can be used again, but a server may hold it open
-      if (exchange?.answered === true) {
-        exchange.lingering ??= setTimeout(() => exchange.controller.abort(), LINGER_MILLIS)
-      }
     }
   }
 
@@ -318,7 +314,11 @@ export class HttpTransport extends BaseTransport {
   protected override deliver(frame: Frame): void {
     if (frame["method"] === undefined) {
       const exchange = this.#exchanges.get(String(frame["id"]))
-      if (exchange !== undefined) exchange.answered = true
+      if (exchange !== undefined) {
+        exchange.answered = true
+        // the end of its stream is waited for, so that its connection can be used again, but a server may hold it open
+        exchange.lingering ??= setTimeout(() => exchange.controller.abort(), LINGER_MILLIS)
+      }
     }
     super.deliver(frame)
   }
