@@ -179,6 +179,19 @@ describe("Authorization", () => {
         assert.strictEqual(yield* ask, 200)
       }))
 
+    it.effect("asks a server without metadata to authorize for itself, by its address without a query", () =>
+      Effect.gen(function*() {
+        const { auth, authorization } = yield* makeWorld()
+        const url = `${auth.origin}/mcp?api_key=${SECRET}key`
+        authorization.forServer({ ...entryAt(url), bundleId: "own" }, new URL(url))
+        const flow = yield* authorization.login("own")
+        assert.strictEqual(new URL(flow.url).searchParams.get("resource"), `${auth.origin}/mcp`)
+        assert.notInclude(flow.url, SECRET)
+        yield* browse(flow.url)
+        yield* flow.outcome
+        assert.strictEqual((yield* authorization.status("own")).state, "authorized")
+      }))
+
     it.effect("does not take an answer with another state for its own", () =>
       Effect.gen(function*() {
         const { ask, authorization } = yield* makeWorld()

@@ -52,6 +52,8 @@ export const discover = Effect.fnUntraced(function*(
   yield* check(metadata, issuer)
   const named = new URL(server)
   named.hash = ""
+  // a key may be in there, and the browser is shown it
+  named.search = ""
   return {
     metadata,
     resource: resource?.resource ?? named.href,
