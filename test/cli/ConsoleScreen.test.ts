@@ -101,6 +101,70 @@ describe("the screen of the console", () => {
       assert.strictEqual((yield* terminal.ended).exitCode, 0)
     }))
 
+  it.live("keeps what stands above a line that fills its rows, typed or pasted, of narrow or wide characters", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole(() => ({}), [], { columns: 41 })
+      yield* terminal.shows(/no servers/)
+      // the prompt has 6 columns; of 41, wide characters leave one empty in every second row
+      const lines = ["x".repeat(35), "x".repeat(76), "字".repeat(17), "字".repeat(38), "字".repeat(60)].map((rest) =>
+        `#${rest.slice(1)}`
+      )
+      const often = (pattern: RegExp) =>
+        Effect.map(terminal.text, (text) => [...text.replaceAll("\n", "").matchAll(pattern)].length)
+      for (const [index, line] of lines.entries()) {
+        yield* terminal.enter("calls")
+        yield* terminal.becomes("an answer", Effect.map(often(/No call is running/g), (count) => count === index + 1))
+        yield* terminal.enter(line)
+        yield* terminal.type(line)
+        yield* terminal.screenIs("the line", (rows) => rows.join("").includes(`smcp> ${line}`))
+        yield* terminal.press("enter")
+      }
+      yield* terminal.enter("history")
+      yield* terminal.shows(/No calls yet/)
+      const shown = yield* Effect.forEach(lines, (line) => often(new RegExp(`smcp> ${line}(?=smcp> )`, "g")))
+      assert.deepStrictEqual([shown, yield* often(/No call is running(?=smcp> )/g)], [[2, 2, 2, 2, 2], lines.length])
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("keeps a question that was answered with Enter alone", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole((mark) => ({ raw: mcpServerEntry(listing("echo"), mark) }))
+      yield* terminal.shows(/1\/1 server/)
+      yield* terminal.enter("call raw__echo")
+      yield* terminal.shows(/Run it\?.*\[n\]/)
+      yield* terminal.press("enter")
+      yield* terminal.shows(/Run it\?.*\[n\]\s*\n.*refused/)
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+    }))
+
+  it.live("says hello before anything else, and plainly to a terminal that obeys no commands", () =>
+    Effect.gen(function*() {
+      const { terminal } = yield* startConsole((mark) => ({ raw: mcpServerEntry(listing("echo"), mark) }), [], {
+        env: { TERM: "dumb" }
+      })
+      yield* terminal.shows(/is ready/)
+      assert.match(yield* terminal.text, /^[^\n]*\n"help" lists the commands/)
+      yield* terminal.enter("call raw__echo")
+      yield* terminal.shows(/Run it\?/)
+      yield* terminal.press("enter")
+      yield* terminal.shows(/refused/)
+      yield* terminal.enter("inputs add {\"id\":\"key\",\"type\":\"promptString\",\"password\":true}")
+      yield* terminal.enter("inputs value set key")
+      yield* terminal.shows(/\nkey:/)
+      yield* terminal.enter("hidden-from-view")
+      yield* terminal.shows(/key has a value/)
+      yield* terminal.enter("call raw__echo")
+      yield* terminal.shows(/Run it\?[^]*Run it\?/)
+      yield* terminal.press("ctrlC")
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+      const written = yield* terminal.written
+      assert.notInclude(written, "\u001b")
+      assert.notInclude(written, "hidden-from-view")
+    }))
+
   it.live("keeps what is typed, also over several rows, when log lines come in between", () =>
     Effect.gen(function*() {
       const { mark, terminal } = yield* startConsole((mark) => ({ raw: mcpServerEntry(listing("echo"), mark) }), [], {

@@ -26,6 +26,8 @@ export const interactive = Effect.fnUntraced(function*(options: Settings) {
   const state = yield* stateOf(options)
   yield* signalMeans(exitCodes.ok)
   const terminal = yield* Interactive.openTerminal(join(state, "console-history"))
+  // before the servers say anything
+  terminal.print("\"help\" lists the commands, Tab completes them, \"quit\" ends everything")
   const questions = yield* Effect.provide(Questions.Questions, Questions.layer(terminal.ask))
   const host = yield* hostLayer(options, config, state, {
     prompt: Interactive.askInput(questions),
@@ -38,7 +40,6 @@ export const interactive = Effect.fnUntraced(function*(options: Settings) {
     Layer.succeed(Session, { beside: yield* Effect.scope, revision: options.revision })
   )
   yield* Effect.gen(function*() {
-    yield* print("\"help\" lists the commands, Tab completes them, \"quit\" ends everything")
     yield* followConfig(options, config)
     yield* logDiagnostics
     yield* takeSeat(options).pipe(Effect.forkScoped({ startImmediately: true }))

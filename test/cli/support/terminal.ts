@@ -79,9 +79,9 @@ export const startInPty = Effect.fnUntraced(function*(
       pty.spawn(command, args, {
         cols: columns,
         rows,
-        name: "xterm-256color",
+        name: env["TERM"] ?? "xterm-256color",
         ...(cwd === undefined ? {} : { cwd }),
-        env: { ...cleanEnvironment(), TERM: "xterm-256color", ...env }
+        env: { ...cleanEnvironment(), ...env }
       })
     ),
     (child) =>

@@ -139,8 +139,7 @@ export class Terminal {
     Effect.callback<string | undefined>((resume) => {
       if (!this.open) return resume(Effect.succeed(undefined))
       if (about !== "") this.print(about)
-      const below = this.editor.getCursorPos().rows
-      wipe(this.rows)
+      const below = this.takeAway()
       const draft = this.editor.line
       const question = { prompt, hidden, draft, answer: (line: string | undefined) => resume(Effect.succeed(line)) }
       this.question = question
@@ -155,7 +154,7 @@ export class Terminal {
   /** Gives the terminal back. */
   close(): void {
     if (!this.open) return
-    wipe(this.options.dumb ? 0 : this.rows)
+    if (!this.options.dumb) wipe(this.rows)
     this.open = false
     this.output.muted = false
     this.question?.answer(undefined)
@@ -193,7 +192,19 @@ export class Terminal {
 
   /** How many rows there are above the end of a text behind the status. */
   private rowsTo(text: string): number {
-    return this.status.length + Math.floor(CliOutput.displayWidth(text) / this.width)
+    return this.status.length + this.rowsOf(text)
+  }
+
+  /** As the editor counts them: a wide character that does not fit into a row begins the next one. */
+  private rowsOf(text: string): number {
+    const { cursor, line } = this.editor
+    const prompt = this.editor.getPrompt()
+    this.editor.setPrompt(text)
+    this.setLine("")
+    const { rows } = this.editor.getCursorPos()
+    this.editor.setPrompt(prompt)
+    Object.assign(this.editor, { line, cursor })
+    return rows
   }
 
   /** In one row, with one column to spare. */
@@ -222,8 +233,23 @@ export class Terminal {
   /** The editor counts neither the rows of what is pasted, nor those of another width. */
   private readonly countRows = (): void => {
     const { isCompletionEnabled } = this.editor as unknown as { readonly isCompletionEnabled?: boolean }
+    const { cursor, line } = this.editor
+    const { cols, rows } = this.editor.getCursorPos()
+    // behind a full row the cursor waits in it where that was pasted, and stands in the next one where it was typed
+    if (cols === 0 && line !== "" && cursor === line.length && !this.options.dumb) this.output.write(" \r")
     // in the middle of what is pasted nothing is drawn anew
-    if (isCompletionEnabled !== false) this.believe(this.editor.getCursorPos().rows)
+    if (isCompletionEnabled !== false) this.believe(rows)
+  }
+
+  /** Takes away what is drawn; tells how many rows below the prompt's the cursor was. */
+  private takeAway(): number {
+    if (this.options.dumb) {
+      process.stdout.write("\n")
+      return 0
+    }
+    const below = this.editor.getCursorPos().rows
+    wipe(this.rows)
+    return below
   }
 
   /** Prints in the place of what is drawn, and draws it below. */
@@ -249,34 +275,33 @@ export class Terminal {
   private entered(line: string): void {
     const { question } = this
     if (question === undefined) {
-      this.leave(this.options.prompt + line, line)
+      this.leave(line === "" ? "" : `${this.options.prompt}${line}\n`, this.options.prompt + line)
       this.draw(0)
       return void Queue.offerUnsafe(this.inputs, { _tag: "Line", line })
     }
     this.question = undefined
     if (question.hidden) {
       this.output.muted = false
-      wipe(this.rowsTo(question.prompt))
-      process.stdout.write(`${question.prompt}\n`)
-    } else this.leave(question.prompt + line, line)
+      if (!this.options.dumb) wipe(this.rowsTo(question.prompt))
+      process.stdout.write(this.options.dumb ? "\n" : `${question.prompt}\n`)
+    } else this.leave(`${question.prompt}${line}\n`, question.prompt + line)
     this.setLine(question.draft)
     this.draw(0)
     question.answer(line)
   }
 
   /** The status that stood above an entered line is not worth keeping. The editor has gone to the next row. */
-  private leave(shown: string, line: string): void {
+  private leave(kept: string, shown: string): void {
     if (this.options.dumb) return
     // the editor wraps a row that is full
     wipe(this.rowsTo(shown) + 1)
-    process.stdout.write(line === "" && this.question === undefined ? "" : `${shown}\n`)
+    process.stdout.write(kept)
   }
 
   private dismiss(why: string): void {
     const { question } = this
     if (question === undefined) return
-    const below = this.editor.getCursorPos().rows
-    wipe(this.rows)
+    const below = this.takeAway()
     this.question = undefined
     this.output.muted = false
     process.stdout.write(`${question.prompt}${why}\n`)
@@ -289,8 +314,7 @@ export class Terminal {
     if (this.question !== undefined) return this.dismiss("^C")
     if (this.onInterrupt?.() === true) return
     if (this.editor.line === "") return void Queue.offerUnsafe(this.inputs, { _tag: "Interrupt" })
-    const below = this.editor.getCursorPos().rows
-    wipe(this.rows)
+    const below = this.takeAway()
     this.setLine("")
     this.draw(below)
   }
