@@ -83,12 +83,24 @@ const presenter: CliOutput.Presenter = {
   present: (event) =>
     event._tag === "InvalidInvocation"
       ? Console.error(
-        `smcp: ${event.errors.map(describe).join("; ")}. See "${event.commandPath.join(" ")} --help"`
+        `smcp: ${sentence(causes(event.errors).map(describe).join("; "))} See "${event.commandPath.join(" ")} --help"`
       )
       : CliOutput.defaultPresenter.present(event)
 }
 
+/** The value behind a flag that there is not is taken for a command: that one is not worth mentioning. */
+const causes = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): ReadonlyArray<CliError.NonShowHelpErrors> => {
+  const flags = errors.filter(({ _tag }) => _tag === "UnrecognizedOption")
+  return flags.length > 0 ? flags : errors
+}
+
+const sentence = (text: string): string => text.endsWith("?") ? text : `${text}.`
+
+const orRather = (suggestions: ReadonlyArray<string>): string =>
+  suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`
+
 const describe = (error: CliError.NonShowHelpErrors): string => {
+  if (error._tag === "UnrecognizedOption") return `There is no flag ${error.option}${orRather(error.suggestions)}`
   if (error._tag === "InvalidValue" && error.value === FROM_ENVIRONMENT) {
     return `The environment variable for --${error.option} is wrong: ${reasonIn(error.expected)}`
   }
@@ -135,9 +147,10 @@ const program = Effect.gen(function*() {
   )
 })
 
-/** Who reads us may stop reading, like `head` does: then there is nothing left to do. */
+/** Who reads us may stop reading, like `head` does: then there is nothing left to do, and nothing to complain of. */
 const endWithReader = (): void => {
-  process.stdout.on("error", () => process.kill(process.pid, "SIGTERM"))
+  // the end of the command takes the listener away: what was done by then was done
+  process.stdout.on("error", () => process.listenerCount("SIGTERM") > 0 && process.kill(process.pid, "SIGTERM"))
   process.stderr.on("error", () => {})
 }
 

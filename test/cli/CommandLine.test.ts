@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { exitCodeTable } from "../../src/cli/internal/exitCodes.ts"
-import { errorLine, smcp } from "./support/smcp.ts"
+import { builtMain } from "./support/build.ts"
+import { errorLine, smcp, temporaryFile } from "./support/smcp.ts"
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
 
@@ -38,7 +40,12 @@ describe("the command line of smcp", () => {
 
   const wrong: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, said: RegExp]> = [
     ["an unknown command", ["serve"], /Unknown subcommand "serve".*Did you mean this\? server.*smcp --help/],
-    ["an unknown flag", ["demo", "--fast"], /--fast/],
+    ["an unknown flag", ["demo", "--fast"], /^smcp: There is no flag --fast\. See "smcp demo --help"$/],
+    [
+      "a misspelt flag with a value",
+      ["computer", "--confgi", "mcp.json"],
+      /^smcp: There is no flag --confgi; did you mean --config\? See "smcp computer --help"$/
+    ],
     ["a missing flag", ["agent", "tools"], /--url \(or set SMCP_URL\).*smcp agent tools --help/],
     [
       "an address without http",
@@ -64,6 +71,16 @@ describe("the command line of smcp", () => {
       assert.match(errorLine(ended), said)
       assert.strictEqual(ended.stderr.trimEnd().split("\n").length, 1)
       assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
+    }))
+
+  it.live("ends without a word when nobody reads what it prints", () =>
+    Effect.gen(function*() {
+      const path = yield* temporaryFile("mcp.json", JSON.stringify({ mcpServers: { raw: { command: "x" } } }))
+      const line = `"$0" "$1" config show --config "$2" | true; echo "\${PIPESTATUS[0]}"`
+      const { stderr, stdout } = spawnSync("bash", ["-c", line, process.execPath, builtMain, path], {
+        encoding: "utf8"
+      })
+      assert.deepStrictEqual([stderr, stdout], ["", "0\n"])
     }))
 
   it("README has the table of exit codes", () => {
