@@ -30,6 +30,24 @@ type Answer = Readonly<Record<string, unknown>> & ReadonlyArray<Readonly<Record<
 
 const valuesOf = (stdout: string) => stdout.trim().split("\n").map((line) => JSON.parse(line) as Answer)
 
+describe("a command line that cannot be meant", () => {
+  const wrong: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, said: RegExp]> = [
+    ["a script that is not there", ["--script", "no-such-script"], /There is no file no-such-script/],
+    ["an argument of a wrong kind", ["logs", "raw", "many"], /\[n\] is a number, not "many"/]
+  ]
+  it.live.each(wrong)("is refused before any server is started: %s", ([, args, said]) =>
+    Effect.gen(function*() {
+      const trace = yield* temporaryFile("trace", "")
+      const config = yield* configFile({
+        raw: { command: process.execPath, args: ["-e", `require("fs").writeFileSync(${JSON.stringify(trace)}, "x")`] }
+      })
+      const ended = yield* smcp(["computer", ...args, "--config", config])
+      assert.match(errorLine(ended), said)
+      assert.deepStrictEqual([ended.exitCode, ended.stderr.trimEnd().split("\n").length], [2, 1])
+      assert.strictEqual(readFileSync(trace, "utf8"), "")
+    }))
+})
+
 describe("a script on standard input", () => {
   it.live("adds, calls, restarts with the new configuration, removes, and leaves no MCP server", () =>
     Effect.gen(function*() {

@@ -3,7 +3,6 @@
  */
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import * as Result from "effect/Result"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type { SmcpError } from "../../protocol/SmcpError.ts"
@@ -13,14 +12,12 @@ import { printJson, say } from "../internal/output.ts"
 import type { KnownCommand } from "./ConsoleCommand.ts"
 import { isOfScreen, present, read, run } from "./internal/execute.ts"
 import { readText } from "./internal/jsonArgument.ts"
-import { bind } from "./internal/resolve.ts"
+import { type Arguments, bind } from "./internal/resolve.ts"
 import type { Services } from "./Session.ts"
 import { stdoutPage } from "./View.ts"
 
 /** Options of {@link script}. */
 export interface Options {
-  /** The file, or `-` for standard input. */
-  readonly source: string
   readonly json: boolean
   /** Goes on after a command that fails. */
   readonly keepGoing: boolean
@@ -31,12 +28,13 @@ export interface Options {
  * failed; without `keepGoing` that is where it ends.
  */
 export const script = Effect.fnUntraced(function*(
+  lines: Lines,
   options: Options
-): Effect.fn.Return<void, Failure | SmcpError, Services | Stdio.Stdio> {
+): Effect.fn.Return<void, Failure | SmcpError, Services> {
   let number = 0
   let exitCode: number | undefined
   let quits = false
-  yield* linesOf(options.source).pipe(
+  yield* lines.pipe(
     Stream.mapEffect((line) => runLine(line, ++number, options)),
     Stream.takeUntil((outcome) => {
       quits = outcome === "quit"
@@ -48,12 +46,19 @@ export const script = Effect.fnUntraced(function*(
   if (exitCode !== undefined) return yield* new Failure({ message: "", exitCode })
 })
 
-const linesOf = (source: string): Stream.Stream<string, Failure, FileSystem.FileSystem | Stdio.Stdio> =>
+/** The lines of a script. */
+export type Lines = Stream.Stream<string, Failure>
+
+/** Opens a script: a file, or standard input for `-`. */
+export const linesOf = (source: string): Effect.Effect<Lines, Failure, FileSystem.FileSystem | Stdio.Stdio> =>
   source === "-"
-    ? Stream.unwrap(Effect.map(Stdio.Stdio, ({ stdin }) => stdin.pipe(Stream.decodeText(), Stream.splitLines))).pipe(
-      Stream.mapError(() => usage("Standard input cannot be read"))
-    )
-    : Stream.unwrap(Effect.map(readText(source), (text) => Stream.fromIterable(text.split(/\r?\n/))))
+    ? Effect.map(Stdio.Stdio, ({ stdin }) =>
+      stdin.pipe(
+        Stream.decodeText(),
+        Stream.splitLines,
+        Stream.mapError(() => usage("Standard input cannot be read"))
+      ))
+    : Effect.map(readText(source), (text) => Stream.fromIterable(text.split(/\r?\n/)))
 
 /** The exit code of a line that ran, or that it was the last one. Everything is said by then. */
 const runLine = Effect.fnUntraced(function*(
@@ -80,15 +85,17 @@ const runLine = Effect.fnUntraced(function*(
   }))
 })
 
-/** Runs one command that came as words of a command line. */
+/** Reads words of a command line as the arguments of a command. */
+export const argumentsOf = (command: KnownCommand, words: ReadonlyArray<string>): Effect.Effect<Arguments, Failure> =>
+  Effect.mapError(Effect.fromResult(bind(command, words)), usage)
+
+/** Runs one command. */
 export const oneShot = Effect.fnUntraced(function*(
   command: KnownCommand,
-  words: ReadonlyArray<string>,
+  args: Arguments,
   json: boolean
 ): Effect.fn.Return<void, Failure | SmcpError, Services> {
-  const args = bind(command, words)
-  if (Result.isFailure(args)) return yield* usage(args.failure)
-  const view = yield* run(command, args.success)
+  const view = yield* run(command, args)
   yield* present(view, { json, page: stdoutPage() })
   if (view.exitCode !== undefined && view.exitCode !== exitCodes.ok) {
     return yield* new Failure({ message: "", exitCode: view.exitCode })

@@ -80,12 +80,20 @@ const hosted = (options: Settings) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
     }).pipe(Effect.provide(layer), Effect.scoped)
   })
 
-const script = (options: Settings, source: string) =>
-  Script.script({ source, json: options.json, keepGoing: options.keepGoing }).pipe(hosted(options))
+// what is wrong with the command line is said before any server is started
+
+const script = Effect.fnUntraced(function*(options: Settings, source: string) {
+  const lines = yield* Script.linesOf(source)
+  yield* Script.script(lines, options).pipe(hosted(options))
+})
 
 /** Runs one command of the console. */
-export const oneShot = (options: Settings, command: KnownCommand, words: ReadonlyArray<string>) =>
-  Script.oneShot(command, words, options.json).pipe(hosted(options))
+export const oneShot = Effect.fnUntraced(
+  function*(options: Settings, command: KnownCommand, words: ReadonlyArray<string>) {
+    const args = yield* Script.argumentsOf(command, words)
+    yield* Script.oneShot(command, args, options.json).pipe(hosted(options))
+  }
+)
 
 // -----------------------------------------------------------------------------
 // Headless
