@@ -44,10 +44,13 @@ const layer = Layer.mergeAll(
 const runLines = (lines: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const stdin = Stream.make(new TextEncoder().encode(lines.join("\n")))
-    yield* Effect.exit(Script.script({ source: "-", json: true, keepGoing: true })).pipe(
-      Effect.provide(Layer.merge(layer, Stdio.layerTest({ stdin })))
+    yield* Effect.flatMap(Script.linesOf("-"), (lines) =>
+      Effect.exit(Script.script(lines, { json: true, keepGoing: true }))).pipe(
+        Effect.provide(Layer.merge(layer, Stdio.layerTest({ stdin })))
+      )
+    return (yield* TestConsole.logLines).map((line): unknown =>
+      JSON.parse(String(line))
     )
-    return (yield* TestConsole.logLines).map((line): unknown => JSON.parse(String(line)))
   }).pipe(Effect.provide(TestConsole.layer), Effect.scoped)
 
 describe("the commands of the console", () => {
@@ -124,6 +127,7 @@ describe("the commands of the console", () => {
 
   const wrong: ReadonlyArray<readonly [line: string, said: RegExp]> = [
     ["sttaus", /did you mean status\?/],
+    ["stat", /did you mean status or start\?/],
     ["server", /server what\? .*server add/],
     ["server lits", /no command "server lits"; did you mean server list\?/],
     ["serve list", /no command "serve"; did you mean server list\?/],

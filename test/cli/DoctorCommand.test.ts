@@ -264,10 +264,26 @@ describe("smcp doctor", () => {
       const seen = (found: { readonly checks: ReadonlyArray<Check> }, check: string) =>
         found.checks.filter((each) => each.check === check).map(({ seen, server, verdict }) => [server, verdict, seen])
       assert.match(String(seen(before, "start")[0]), /^raw,ok,it runs and answered in \d+ ms, 1 tool \(raw 1\.2\.3\)$/)
-      assert.match(String(seen(before, "connection")), /no connection is wanted/)
+      assert.match(String(seen(before, "connection")), /ok,there is none; "socket join/)
+      assert.match(String(seen(before, "key")), /,ok,/)
       assert.match(String(seen(after, "seat")), /ok,office office as laptop: joined/)
       assert.strictEqual(exitCode, 0)
       yield* noneMarked("doctor-console")
+    }))
+})
+
+describe("the doctor of a console without a seat", () => {
+  it.live("finds out why the Server of the command line takes none", () =>
+    Effect.gen(function*() {
+      const { url } = yield* startServer
+      const args = ["computer", "doctor", "--url", url, "--api-key", "not-the-key", "--json"]
+      const { exitCode, stdout } = yield* smcp(args)
+      const { checks } = JSON.parse(stdout) as { readonly checks: ReadonlyArray<Check> }
+      assert.deepStrictEqual(
+        checks.filter(({ verdict }) => verdict === "problem").map(({ check }) => check),
+        ["key"]
+      )
+      assert.strictEqual(exitCode, 1)
     }))
 })
 

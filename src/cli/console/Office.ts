@@ -58,6 +58,8 @@ const DEFAULT_URL = "http://localhost:3000"
 
 /** The office. What it holds ends with the scope it was made in. */
 export class Office extends Context.Service<Office, {
+  /** The Server of the command line, if it names one. */
+  readonly server: Pick<Options, "url" | "apiKey">
   readonly state: Effect.Effect<OfficeState>
   readonly changes: Stream.Stream<OfficeState>
   /** Connects to a Server, by default that of the options; leaves another one first. */
@@ -156,6 +158,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
   })
 
   return Office.of({
+    server: { url: options.url, apiKey: options.apiKey },
     state: SubscriptionRef.get(state),
     changes: SubscriptionRef.changes(state),
     connect: (url) => exclusively(connect(url)),

@@ -7,7 +7,7 @@ import { about, examine } from "../../internal/doctorConfig.ts"
 import { countsOf, type Finding, toJson, toText } from "../../internal/doctorFinding.ts"
 import { checkPrograms } from "../../internal/doctorMachine.ts"
 import { ofState } from "../../internal/doctorMcp.ts"
-import { checkReach } from "../../internal/doctorServer.ts"
+import { checkReach, checkServer } from "../../internal/doctorServer.ts"
 import { exitCodes } from "../../internal/exitCodes.ts"
 import { Office } from "../Office.ts"
 import { type Run, Session } from "../Session.ts"
@@ -44,12 +44,16 @@ const ofServer = Effect.fnUntraced(function*({ entry, state }: ServerStatus) {
 })
 
 const checkOffice = Effect.fnUntraced(function*() {
-  const office = yield* (yield* Office).state
+  const { server, state } = yield* Office
+  const office = yield* state
   const { revision } = yield* Session
   const group = "Server"
   if (office.url === undefined) {
-    const seen = "no connection is wanted; \"socket join <office> <name>\" takes a seat"
-    return [{ group, check: "connection", verdict: "ok", seen }] satisfies ReadonlyArray<Finding>
+    const found = server.url === undefined
+      ? []
+      : yield* checkServer({ url: server.url, apiKey: server.apiKey, revision, seconds: SECONDS })
+    const seen = "there is none; \"socket join <office> <name>\" takes a seat"
+    return [...found, { group, check: "connection", verdict: "ok", seen }] satisfies ReadonlyArray<Finding>
   }
   const reach = yield* checkReach({ url: office.url, apiKey: undefined, seconds: SECONDS })
   const isConnected = office.connection?._tag === "Connected"

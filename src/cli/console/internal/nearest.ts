@@ -10,12 +10,15 @@ export const didYouMean = (typed: string, words: Iterable<string>): string => {
   return near.length === 0 ? "" : `; did you mean ${near.slice(0, MOST).join(" or ")}?`
 }
 
-/** The words that differ from what was typed by a slip or two, the nearest first. */
+/** The words that begin so, and those that differ from what was typed by a slip or two, the nearest first. */
 export const nearest = (typed: string, words: Iterable<string>): ReadonlyArray<string> =>
-  [...new Set(words)].map((word) => ({ word, slips: distance(typed.toLowerCase(), word.toLowerCase()) }))
+  [...new Set(words)].map((word) => ({ word, slips: slips(typed.toLowerCase(), word.toLowerCase()) }))
     .filter(({ slips, word }) => slips <= allowed(typed, word))
     .sort((a, b) => a.slips - b.slips)
     .map(({ word }) => word)
+
+/** A word of which only the beginning was typed has none. */
+const slips = (typed: string, word: string): number => word.startsWith(typed) ? 0 : distance(typed, word)
 
 const LONGEST = 200
 

@@ -216,7 +216,10 @@ const outcomesView = (outcomes: ReadonlyArray<Outcome>): View => ({
         page
       )
     }).join("\n") || "There is no MCP server",
-  exitCode: outcomes.some(({ state }) => state._tag === "Failed") ? exitCodes.failed : exitCodes.ok
+  exitCode:
+    outcomes.some(({ state }) => state._tag === "Failed" || state._tag === "Ready" && state.outdated !== undefined)
+      ? exitCodes.failed
+      : exitCodes.ok
 })
 
 const each = (

@@ -46,7 +46,7 @@ const allOf = (state: ServerState): string => {
     case "Starting":
       return state.hint ?? ""
     case "Ready":
-      return state.outdated ?? ""
+      return state.outdated === undefined ? "" : `with its earlier configuration: ${state.outdated}`
     case "Idle":
       return state.problem ?? ""
     default:
