@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { connectStdio } from "../../src/computer/McpClient.ts"
 import { builtFolder } from "../cli/support/build.ts"
+import { atOnce } from "./support/mcpClients.ts"
 import { childrenOf, eventually, guardsOf, isAlive, membersOf } from "./support/processes.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`./support/${name}`, import.meta.url))
@@ -83,6 +84,17 @@ describe("childProcess", () => {
   it.live("a server that obeys the end of its stdin is not made to wait", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(connectStdio({ ...plain(), eofGrace: "1 hour" }))
+    }))
+
+  it.live("the end of a stubborn one does not wait for the time of day, which may be set back", () =>
+    Effect.gen(function*() {
+      const { now } = Date
+      const scope = yield* Scope.make()
+      yield* Scope.provide(connectStdio({ ...plain(stubborn), eofGrace: "50 millis", termGrace: "50 millis" }), scope)
+      let time = now()
+      yield* Effect.addFinalizer(() => Effect.sync(() => Date.now = now))
+      Date.now = () => time -= 1000
+      yield* atOnce(Scope.close(scope, Exit.void))
     }))
 
   it.live("one guard watches all servers, stands its ground, and ends with the last of them", () =>

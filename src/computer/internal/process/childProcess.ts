@@ -151,9 +151,10 @@ const isGroupAlive = (pgid: number): boolean => {
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 const waitUntil = async (condition: () => boolean, millis: number): Promise<boolean> => {
-  const end = Date.now() + millis
+  // not the time of day, which may be set back
+  const end = performance.now() + millis
   for (let pause = 5; !condition(); pause = Math.min(pause * 2, 50)) {
-    if (Date.now() >= end) return false
+    if (performance.now() >= end) return false
     await sleep(pause)
   }
   return true
