@@ -181,6 +181,12 @@ describe("the commands of the console", () => {
       assert.deepStrictEqual((mcp as { readonly servers: unknown }).servers, {})
     }))
 
+  it.effect("help on what is no command names the one that was meant", () =>
+    Effect.gen(function*() {
+      const [answer] = yield* runLines(["help cal"])
+      assert.match(JSON.stringify(answer), /No help on \\"cal\\"; did you mean call or calls\?/)
+    }))
+
   const Word = Schema.Union([
     Schema.Literals(
       commands.filter(({ name }) => !/^(quit|socket connect|socket join|config save)$/.test(name))

@@ -178,6 +178,39 @@ describe("a script on standard input", () => {
     }))
 })
 
+describe("a change that a running server cannot take", () => {
+  it.live("is said, and is a failure, though the server goes on", () =>
+    Effect.gen(function*() {
+      const mark = randomUUID()
+      const config = yield* configFile({ raw: mcpServerEntry(listing("echo"), mark) })
+      const changed = { raw: { ...mcpServerEntry(listing("echo"), mark), env: { KEY: "${input:nobody}" } } }
+      const script = yield* temporaryFile("script", `server add ${JSON.stringify(changed)}\nserver restart raw`)
+      const state = yield* temporaryFolder
+      const args = ["--config", config, "--script", script, "--keep-going", "--state-dir", state]
+      const { exitCode, stdout } = yield* smcp(["computer", ...args])
+      const lines = stdout.trimEnd().split("\n")
+      for (const line of lines) assert.match(line, /ready, 1 tool, with its earlier configuration: .*input:nobody/)
+      assert.deepStrictEqual([exitCode, lines.length], [1, 2])
+      yield* noneMarked(mark)
+    }))
+})
+
+describe("the console's config save", () => {
+  it.live("leaves a file that exists alone, the one that is read above all, unless it is told to replace it", () =>
+    Effect.gen(function*() {
+      const state = yield* temporaryFolder
+      const config = yield* temporaryFile("mcp.json", "{ /* mine */ \"mcpServers\": {} }")
+      const save = (...words: ReadonlyArray<string>) =>
+        smcp(["computer", "config", "save", config, ...words, "--config", config, "--state-dir", state])
+      const refused = yield* save()
+      assert.match(errorLine(refused), /mcp\.json exists; --force replaces it/)
+      assert.strictEqual(refused.exitCode, 2)
+      assert.include(readFileSync(config, "utf8"), "mine")
+      assert.strictEqual((yield* save("--force")).exitCode, 0)
+      assert.notInclude(readFileSync(config, "utf8"), "mine")
+    }))
+})
+
 describe("a command of the console on the command line", () => {
   it.live("starts the servers, runs, and ends them", () =>
     Effect.gen(function*() {

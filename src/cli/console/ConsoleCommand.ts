@@ -287,7 +287,8 @@ const otherCommands = [
     name: "config save",
     group: "config",
     parameters: [{ name: "file", kind: "file" }],
-    help: "Write the servers and the inputs to a file, placeholders as they are"
+    switches: { force: "Also when the file exists" },
+    help: "Write the servers and the inputs to a new file, placeholders as they are"
   },
   { name: "status", group: "utility", parameters: [], help: "The connection, the office, the servers, the calls" },
   {

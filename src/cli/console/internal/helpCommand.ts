@@ -6,6 +6,7 @@ import { usage } from "../../internal/failure.ts"
 import { commands, type CommandSpec, type Group, groups, usageOf } from "../ConsoleCommand.ts"
 import type { Run } from "../Session.ts"
 import { bold, type Page, type View } from "../View.ts"
+import { didYouMean } from "./nearest.ts"
 import { allNames } from "./resolve.ts"
 
 export const help: Run = ({ rest }) => {
@@ -19,7 +20,11 @@ export const help: Run = ({ rest }) => {
   return found.length > 0
     ? Effect.succeed(helpView(found))
     : Effect.fail(
-      usage(`No help on "${topic}"; there are ${[...Object.keys(groups), ...allNames].join(", ")}`)
+      usage(
+        `No help on "${topic}"${
+          didYouMean(topic, [...Object.keys(groups), ...allNames])
+        } ("help" lists all; groups are ${Object.keys(groups).join(", ")})`
+      )
     )
 }
 

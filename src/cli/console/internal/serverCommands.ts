@@ -97,10 +97,10 @@ const LOG_LINES = 20
 export const logs: Run = Effect.fnUntraced(function*({ values: [name = "", count] }) {
   const { bundleId } = yield* serverOf(name)
   const lines = yield* (yield* McpManager).logs(bundleId)
-  const shown = lines.slice(-(count === undefined ? LOG_LINES : Number(count)) || lines.length)
+  const shown = lines.slice(Math.max(0, lines.length - (count === undefined ? LOG_LINES : Number(count))))
   return {
     json: shown,
-    text: () => shown.length === 0 ? `${bundleId} has written nothing on stderr` : shown.map(printable).join("\n")
+    text: () => lines.length === 0 ? `${bundleId} has written nothing on stderr` : shown.map(printable).join("\n")
   }
 })
 

@@ -191,7 +191,7 @@ export const history: Run = Effect.fnUntraced(function*({ values: [count] }) {
       ],
       tone: toneOf(record)
     })),
-    none: "No calls yet"
+    none: recent.length === 0 ? "No calls yet" : ""
   })
 })
 
