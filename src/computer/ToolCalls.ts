@@ -208,7 +208,7 @@ type Routed = Begun & { readonly route: Route }
 
 const isRouted = (begun: Begun): begun is Routed => begun.route !== undefined
 
-/** The way of one call: consent, the server, the transform. */
+/** The way of one call: consent, the server, what becomes of its result. */
 const makeCall = Effect.fnUntraced(
   function*(progressed: (requestId: string, progress: Progress) => void) {
     const consent = yield* Consent
@@ -218,7 +218,7 @@ const makeCall = Effect.fnUntraced(
     const validation = makeOutputValidation()
     const limiter = yield* makeCallLimiter<McpError>(manager)
 
-    /** What the server answers, transformed. */
+    /** What the server answers. */
     const ask = ({ request, route, since }: Routed) => {
       const call = (onProgress: OnProgress, connected?: Effect.Effect<void>) =>
         manager.withClient(route.bundleId, (client) => {
@@ -228,22 +228,17 @@ const makeCall = Effect.fnUntraced(
           const called = client.callTool(route.tool, request.params, { onProgress, idleTimeout })
           return connected === undefined ? called : Effect.andThen(connected, called)
         })
-      const apply = (result: Readonly<Record<string, unknown>>) =>
-        transform.apply(route.entry, { result: toWire(result), tool: route.tool, args: request.params })
-      const transformed = route.entry.settings.validateOutput === undefined
-        ? apply
-        : (result: Readonly<Record<string, unknown>>) =>
-          Effect.flatMap(
-            validation.check(route, result),
-            (other) => other === undefined ? apply(result) : Effect.succeed(other)
-          )
+      const validated = (result: Readonly<Record<string, unknown>>): Effect.Effect<CallToolResult> =>
+        route.entry.settings.validateOutput === undefined
+          ? Effect.succeed(toWire(result))
+          : Effect.map(validation.check(route, result), (other) => other ?? toWire(result))
       // the protocol has no event for progress, so it is for the operator's eyes
       const onProgress: OnProgress = (progress) =>
         Effect.suspend(() => {
           progressed(request.req_id, progress)
           return Effect.logInfo(`progress ${request.tool_name} ${describeProgress(progress)}`)
         })
-      if (!hasLimits(route.entry)) return Effect.flatMap(call(onProgress), transformed)
+      if (!hasLimits(route.entry)) return Effect.flatMap(call(onProgress), validated)
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
         limiter.run({
           route,
@@ -251,20 +246,24 @@ const makeCall = Effect.fnUntraced(
           patience: since + request.timeout * 1000 - now,
           onProgress,
           request: call,
-          transform: transformed
+          transform: validated
         }))
     }
 
-    const execute = (begun: Routed, prepare: Prepare) =>
-      ask(begun).pipe(
-        Effect.flatMap((result) => prepare(result, begun.route)),
+    const execute = (begun: Routed, prepare: Prepare) => {
+      const { request, route } = begun
+      return ask(begun).pipe(
+        Effect.flatMap((result) => prepare(result, route)),
+        // last: scripts have no use for bytes that are not sent, and would send a copy of them
+        Effect.flatMap((result) => transform.apply(route.entry, { result, tool: route.tool, args: request.params })),
         Effect.catch((error) =>
           Effect.as(
-            Effect.logWarning(`${begun.request.tool_name} failed: ${error.message}`),
-            failureOf(error, begun.route.bundleId)
+            Effect.logWarning(`${request.tool_name} failed: ${error.message}`),
+            failureOf(error, route.bundleId)
           )
         )
       )
+    }
 
     return (begun: Routed, prepare: Prepare): Effect.Effect<CallToolResult> => {
       const { request, route } = begun

@@ -9,8 +9,10 @@ import * as ResultTransform from "../../src/computer/ResultTransform.ts"
 import type { ServerSettings } from "../../src/computer/ServerEntry.ts"
 import * as ToolCalls from "../../src/computer/ToolCalls.ts"
 import type { CallToolResult } from "../../src/protocol/Tool.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { atOnce } from "./support/mcpClients.ts"
 import { connectTo, ToolServer } from "./support/memoryServers.ts"
+import { call, withServers } from "./support/office.ts"
 import { eventually } from "./support/processes.ts"
 
 const entryOf = Effect.fnUntraced(function*(vrl: string | null, transform?: ServerSettings["transform"]) {
@@ -175,13 +177,18 @@ describe("ResultTransform", () => {
 
   it.live("lets a caller leave that does not want to wait for its script", () =>
     Effect.gen(function*() {
-      const transform = yield* make({ timeBudget: "1 hour" })
+      const transform = yield* make({ timeBudget: "4 seconds" })
       const endless = yield* jsonata("($f := function($n) { $f($n + 1) }; $f(0))")
+      // the thread is there, so that the script runs at once
+      assert.isUndefined(yield* transform.check(endless))
       const leaving = yield* Effect.forkChild(transform.apply(endless, event), { startImmediately: true })
-      yield* Effect.sleep("50 millis")
-      yield* Fiber.interrupt(leaving)
+      const waiting = yield* Effect.forkChild(transform.apply(endless, event), { startImmediately: true })
+      yield* Effect.sleep("200 millis")
+      yield* Effect.timeout(Fiber.interruptAll([leaving, waiting]), "2 seconds")
+      // what nobody waits for is not begun, and what runs has no more time than it had
       const fine = yield* jsonata("tool_name")
-      assert.isDefined((yield* transform.apply(fine, event)).meta?.["a2c_jsonata_transformed"])
+      const applied = yield* Effect.timeout(transform.apply(fine, event), "7 seconds")
+      assert.isDefined(applied.meta?.["a2c_jsonata_transformed"])
     }))
 
   it.live("starts no thread without a script, and leaves none behind", () =>
@@ -225,6 +232,23 @@ describe("ResultTransform", () => {
       assert.strictEqual(yield* transform.check(lost), "lost: install it with `npm install lost`")
       assert.strictEqual(yield* transform.apply(lost, event), result)
       yield* TestClock.adjust("1 minute")
+    }))
+
+  it.live("sees what is sent: handles in the place of large bytes, which are not sent a second time", () =>
+    Effect.gen(function*() {
+      const spoolDirectory = yield* temporaryFolder
+      const data = Buffer.alloc(2_000_000, 7).toString("base64")
+      const server = new ToolServer({ t: () => ({ content: [{ type: "image", mimeType: "image/png", data }] }) })
+      const { office } = yield* withServers({ s: server }, {
+        config: { servers: { s: { command: "-", jsonata: "$" } } },
+        computer: { blobs: { spoolDirectory } }
+      })
+      const answer = yield* call(office, "s__t")
+      assert.isBelow(JSON.stringify(answer).length, 10_000)
+      const { content, meta } = answer
+      const seen = JSON.parse(String(meta?.["a2c_jsonata_transformed"]))
+      assert.deepStrictEqual<unknown>(seen.content, content)
+      assert.isString(seen.content[0]._meta.a2c_blob_handle)
     }))
 
   it.live("is told of a broken script when its server is configured, and works without being asked in every call", () =>
