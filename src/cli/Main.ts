@@ -102,7 +102,7 @@ const orRather = (suggestions: ReadonlyArray<string>): string =>
 const describe = (error: CliError.NonShowHelpErrors): string => {
   if (error._tag === "UnrecognizedOption") return `There is no flag ${error.option}${orRather(error.suggestions)}`
   if (error._tag === "InvalidValue" && error.value === FROM_ENVIRONMENT) {
-    return `The environment variable for --${error.option} is wrong: ${reasonIn(error.expected)}`
+    return `The environment variable for --${error.option} is wrong: ${oneLine(reasonIn(error.expected))}`
   }
   const said = oneLine(error.message).replace(/\.$/, "")
   const variable = error._tag === "MissingOption" ? environmentOf[error.option] : undefined

@@ -73,6 +73,13 @@ describe("the command line of smcp", () => {
       assert.deepStrictEqual([ended.exitCode, ended.stdout], [2, ""])
     }))
 
+  it.live("a wrong environment variable is one line on stderr and exit code 2 as well", () =>
+    Effect.gen(function*() {
+      const ended = yield* smcp(["computer", "status"], { SMCP_APPROVE: "everything" })
+      assert.match(ended.stderr, /^smcp: The environment variable for --approve.*SMCP_APPROVE.*--help"\n$/)
+      assert.strictEqual(ended.exitCode, 2)
+    }))
+
   it.live("ends without a word when nobody reads what it prints", () =>
     Effect.gen(function*() {
       const path = yield* temporaryFile("mcp.json", JSON.stringify({ mcpServers: { raw: { command: "x" } } }))
