@@ -94,10 +94,19 @@ export const parse = (
   sourceName: string,
   source: Source = {}
 ): Effect.Effect<ConfigFile, SmcpError.SmcpError> => {
-  const value = configText(text, sourceName)
-  return Result.isSuccess(value)
-    ? fromValue(value.success, sourceName, source)
-    : Effect.fail(invalid(`${sourceName} ${value.failure}`))
+  const read = configText(text, sourceName)
+  if (Result.isFailure(read)) return Effect.fail(invalid(`${sourceName} ${read.failure}`))
+  const { repeated, value } = read.success
+  const remarks = repeated.map(({ key, place }): Diagnostic => ({
+    server: undefined,
+    message: `"${key}" stands there again at ${place}: only the last one counts; rename or remove one of them`,
+    severity: "error",
+    source: sourceName
+  }))
+  return Effect.map(
+    fromValue(value, sourceName, source),
+    (file) => remarks.length === 0 ? file : { ...file, diagnostics: [...remarks, ...file.diagnostics] }
+  )
 }
 
 /** Reads a config that is already JSON, such as one that a program builds. */
@@ -227,9 +236,9 @@ export const loadForeign = (
 ): Effect.Effect<ConfigFile, SmcpError.SmcpError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const text = yield* readText(path)
-    const value = configText(text, path)
-    if (Result.isFailure(value)) return yield* Effect.fail(invalid(`${path} ${value.failure}`))
-    const file = yield* fromValue(withProject(value.success, project), path, { directory: projectOf(path) })
+    const read = configText(text, path)
+    if (Result.isFailure(read)) return yield* Effect.fail(invalid(`${path} ${read.failure}`))
+    const file = yield* fromValue(withProject(read.success.value, project), path, { directory: projectOf(path) })
     return { ...file, servers: file.servers.map(withoutForeignKeys) }
   })
 

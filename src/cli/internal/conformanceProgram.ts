@@ -10,7 +10,7 @@ import type { Revision } from "../../protocol/Revision.ts"
 import * as Conformance from "../../testing/Conformance.ts"
 import { exitCodes } from "./exitCodes.ts"
 import { Failure, oneLine, usage } from "./failure.ts"
-import { lineWidth, print, printJson, say, table } from "./output.ts"
+import { counted, lineWidth, print, printJson, say, table } from "./output.ts"
 import { upgrade } from "./upgradeProbe.ts"
 import { canAnimate, whileWaiting } from "./waiting.ts"
 
@@ -111,7 +111,7 @@ const countsOf = (reports: ReadonlyArray<Conformance.Report>) => {
 }
 
 const sentenceOf = ({ failed, passed, skipped, warnings }: ReturnType<typeof countsOf>): string =>
-  `${passed} passed, ${failed} failed, ${warnings} warning${warnings === 1 ? "" : "s"}, ${skipped} skipped`
+  `${passed} passed, ${failed} failed, ${counted(warnings, "warning")}, ${skipped} skipped`
 
 const lineOf = ({ case: { id, section, title }, level, millis, outcome }: Conformance.Report) => {
   const { _tag, ...rest } = outcome

@@ -10,7 +10,8 @@ import { type Explanation, Inputs } from "../../computer/Inputs.ts"
 import { ResultTransform } from "../../computer/ResultTransform.ts"
 import type { ServerEntry } from "../../computer/ServerEntry.ts"
 import * as StdioCommand from "../../computer/StdioCommand.ts"
-import { count, type Finding } from "./doctorFinding.ts"
+import type { Finding } from "./doctorFinding.ts"
+import { counted } from "./output.ts"
 
 // -----------------------------------------------------------------------------
 // Files
@@ -29,7 +30,7 @@ export const readConfigs = Effect.fnUntraced(function*(paths: ReadonlyArray<stri
           group,
           check: path,
           verdict: "ok",
-          seen: `${count(read.success.servers.length, "server")}, ${count(read.success.inputs.length, "input")}`
+          seen: `${counted(read.success.servers.length, "server")}, ${counted(read.success.inputs.length, "input")}`
         }
         : {
           group,

@@ -2,7 +2,7 @@
  * What `smcp doctor` finds, and how it is shown.
  */
 import { bold, type Page, type Tone, toned } from "../console/View.ts"
-import { printable } from "./output.ts"
+import { counted, printable } from "./output.ts"
 
 /** How good something is: a warning stops nothing. */
 export type Verdict = "ok" | "warning" | "problem"
@@ -55,7 +55,7 @@ export const toText = (findings: ReadonlyArray<Finding>, page: Page): string => 
     ...sections,
     problems + warnings === 0 ?
       "Everything is as it should be" :
-      `${count(problems, "problem")}, ${count(warnings, "warning")}`
+      `${counted(problems, "problem")}, ${counted(warnings, "warning")}`
   ].join("\n\n")
 }
 
@@ -64,9 +64,6 @@ export const countsOf = (findings: ReadonlyArray<Finding>) => ({
   problems: findings.filter(({ verdict }) => verdict === "problem").length,
   warnings: findings.filter(({ verdict }) => verdict === "warning").length
 })
-
-/** `1 problem`, `2 problems`. */
-export const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`
 
 const tones: Readonly<Record<Verdict, Tone>> = { ok: "good", warning: "waiting", problem: "bad" }
 const MARK = 9

@@ -8,7 +8,8 @@ import { Inputs } from "../../computer/Inputs.ts"
 import { type Inspection, McpManager, type ServerState } from "../../computer/McpManager.ts"
 import type { ServerEntry } from "../../computer/ServerEntry.ts"
 import { about } from "./doctorConfig.ts"
-import { count, type Finding } from "./doctorFinding.ts"
+import type { Finding } from "./doctorFinding.ts"
+import { counted } from "./output.ts"
 
 /** Longer than any server has by itself, for what belongs to its start beside its own time. In seconds. */
 const SPARE_SECONDS = 35
@@ -106,14 +107,14 @@ const ofReady = (
     advice
   })
   return [
-    { ...about(entry, "start"), verdict: "ok", seen: `${readiness}, ${count(tools.length, "tool")}${who}` },
+    { ...about(entry, "start"), verdict: "ok", seen: `${readiness}, ${counted(tools.length, "tool")}${who}` },
     ...outdated === undefined ? [] : [warn("configuration", `it runs with an earlier one: ${outdated}`)],
     ...skipped.map(({ name, why }) => warn("tools", `${name === undefined ? "one" : `"${name}"`} is left out: ${why}`)),
     ...strayLines === 0
       ? []
       : [warn(
         "output",
-        `${count(strayLines, "line")} on stdout that are not MCP and are skipped`,
+        `${counted(strayLines, "line")} on stdout that are not MCP and are skipped`,
         "Make the server write its log to stderr"
       )]
   ]

@@ -13,9 +13,10 @@ import { isRecord } from "../../protocol/Json.ts"
 import type { Revision } from "../../protocol/Revision.ts"
 import type { SmcpError } from "../../protocol/SmcpError.ts"
 import * as SocketIoTransport from "../../transport/SocketIoTransport.ts"
-import { count, type Finding } from "./doctorFinding.ts"
+import type { Finding } from "./doctorFinding.ts"
 import { explain } from "./failure.ts"
 import { isHttpUrl } from "./flags.ts"
+import { counted } from "./output.ts"
 
 /** Where the Server is, and who asks. */
 export interface Target {
@@ -225,7 +226,7 @@ const inWords = (health: Readonly<Record<string, unknown>>): string => {
   const parts = [
     typeof uptime === "number" ? `up for ${uptime} s` : "it is well",
     ...[["office", offices], ["Agent", agents], ["Computer", computers]].flatMap(([what, number]) =>
-      typeof number === "number" ? [count(number, String(what))] : []
+      typeof number === "number" ? [counted(number, String(what))] : []
     )
   ]
   return parts.join(", ")

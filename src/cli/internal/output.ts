@@ -59,6 +59,9 @@ export const cut = (text: string, width: number): string => {
   return `${kept.trimEnd()}…`
 }
 
+/** `1 problem`, `2 problems`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`
+
 /** Text of a peer without what a terminal would obey: colours, cursor movements, titles, other directions of writing. */
 export const printable = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about

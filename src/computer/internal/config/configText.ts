@@ -5,17 +5,32 @@ import * as Result from "effect/Result"
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser"
 import { parse as parseToml, TomlError } from "smol-toml"
 
-/** Reads a text. A complaint says where it is wrong and shows nothing of it. */
-export const configText = (text: string, sourceName: string): Result.Result<unknown, string> => {
-  const plain = text.startsWith("\uFEFF") ? text.slice(1) : text
-  return /\.toml$/i.test(sourceName) ? tomlValue(plain) : jsonValue(plain)
+/** What a text says. */
+export interface ConfigText {
+  readonly value: unknown
+  /** Keys that an object has more than once, of which only the last counts; the first of them. TOML has none. */
+  readonly repeated: ReadonlyArray<{ readonly key: string; readonly place: string }>
 }
 
-const jsonValue = (json: string): Result.Result<unknown, string> => {
+/** Reads a text. A complaint says where it is wrong and shows nothing of it. */
+export const configText = (text: string, sourceName: string): Result.Result<ConfigText, string> => {
+  const plain = text.startsWith("\uFEFF") ? text.slice(1) : text
+  return /\.toml$/i.test(sourceName)
+    ? Result.map(tomlValue(plain), (value) => ({ value, repeated: [] }))
+    : jsonValue(plain)
+}
+
+const jsonValue = (json: string): Result.Result<ConfigText, string> => {
   const errors: Array<ParseError> = []
   try {
     const root = parseTree(json, errors, { allowTrailingComma: true })
-    if (root !== undefined && errors.length === 0) return Result.succeed(valueOf(root))
+    if (root !== undefined && errors.length === 0) {
+      const repeated = repeatedKeys(root).slice(0, MOST_REPEATED).map(({ offset, value: key }) => ({
+        key: String(key),
+        place: position(json, offset)
+      }))
+      return Result.succeed({ value: valueOf(root), repeated })
+    }
   } catch (error) {
     if (error instanceof RangeError) return Result.fail("is nested too deeply")
     throw error
@@ -41,6 +56,20 @@ const valueOf = ({ children = [], type, value }: Node): unknown => {
     default:
       return value
   }
+}
+
+/** So many keys are named that are there more than once. */
+const MOST_REPEATED = 20
+
+/** The keys that came before in the same object. */
+const repeatedKeys = ({ children = [], type }: Node): ReadonlyArray<Node> => {
+  if (type !== "object") return children.flatMap(repeatedKeys)
+  const seen = new Set<unknown>()
+  return children.flatMap(({ children: [key, item] = [] }) => {
+    const isRepeated = key !== undefined && seen.has(key.value)
+    seen.add(key?.value)
+    return [...isRepeated ? [key] : [], ...item === undefined ? [] : repeatedKeys(item)]
+  })
 }
 
 const tomlValue = (toml: string): Result.Result<unknown, string> => {
