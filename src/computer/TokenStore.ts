@@ -1,25 +1,16 @@
 /**
  * Where logins to MCP servers are kept between two runs: secret texts by key.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { rm, stat } from "node:fs/promises"
-import { dirname, join } from "node:path"
-import {
-  attempt,
-  attemptExisting,
-  attemptQuietly,
-  makeDirectory,
-  readOwnFile,
-  replaceFile,
-  withFile
-} from "./internal/files.ts"
+import { rm } from "node:fs/promises"
+import { join } from "node:path"
+import { attempt, readOwnFile, replaceFile } from "./internal/files.ts"
+import { whileLocked } from "./internal/lockFile.ts"
 import { SecretStore } from "./SecretStore.ts"
 
 /** The store could not be read or written. */
@@ -76,14 +67,7 @@ export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
       ),
     set: (key, value) => failing(replaceFile(pathOf(key), Redacted.value(value))),
     remove: (key) => failing(attempt(() => rm(pathOf(key), { force: true }))),
-    exclusively: (key, self) => {
-      const path = pathOf(key, "lock")
-      return Effect.acquireUseRelease(
-        lock(path),
-        () => self,
-        (isMine) => isMine ? attemptQuietly(() => rm(path, { force: true })) : Effect.void
-      )
-    }
+    exclusively: (key, self) => whileLocked(pathOf(key, "lock"), LOCK_PATIENCE_MILLIS, self)
   })
 }
 
@@ -104,34 +88,8 @@ export const layerSecretStore: Layer.Layer<TokenStore, never, SecretStore> = Lay
 /** Short, and free of what a file system or a keychain does not take. */
 const nameOf = (key: string): string => `login-${createHash("sha256").update(key).digest("hex").slice(0, 40)}`
 
-/** A lock older than this was left behind by a program that died. */
-const STALE_MILLIS = 30_000
-const LOCK_TRIES = 150
-const LOCK_PAUSE = "100 millis"
-
-/** Takes a lock file; gives up, and tells so, when that fails or another one has it for long. */
-const lock = (path: string): Effect.Effect<boolean> => {
-  const taken = Effect.andThen(
-    makeDirectory(dirname(path)),
-    withFile({ path, flags: "wx", mode: 0o600 }, () => Effect.succeed(true))
-  )
-  const stale = Effect.flatMap(
-    Effect.all([attemptExisting(() => stat(path)), Clock.currentTimeMillis]),
-    ([found, now]) =>
-      found !== undefined && now - found.mtimeMs > STALE_MILLIS
-        ? attemptQuietly(() => rm(path, { force: true }))
-        : Effect.void
-  )
-  return taken.pipe(
-    Effect.tapError(() => Effect.ignore(stale)),
-    Effect.retry({
-      while: ({ code }) => code === "EEXIST",
-      schedule: Schedule.spaced(LOCK_PAUSE),
-      times: LOCK_TRIES
-    }),
-    Effect.orElseSucceed(() => false)
-  )
-}
+/** How long a renewal waits for that of another program; it may take that one a while. */
+const LOCK_PATIENCE_MILLIS = 15_000
 
 const failing = <A>(self: Effect.Effect<A, { readonly message: string }>): Effect.Effect<A, TokenStoreError> =>
   Effect.mapError(self, ({ message }) => new TokenStoreError({ detail: message }))

@@ -60,6 +60,23 @@ describe("Consent that is remembered in a file", () => {
       assert.strictEqual((yield* two.remembered).length, 2)
     }))
 
+  it.live("loses nothing that Computers write at one moment", () =>
+    Effect.gen(function*() {
+      const folder = yield* temporaryFolder
+      const memoryFile = join(folder, "approvals.json")
+      const computers = yield* Effect.all(
+        Array.from({ length: 3 }, () => open({ mode: "ask", ask: always, memoryFile }))
+      )
+      yield* Effect.forEach(
+        computers,
+        ({ check }, one) =>
+          Effect.forEach(Array.from({ length: 8 }), (_, index) => check(call({ tool: `tool ${one} ${index}` }))),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual((yield* computers[0]!.remembered).length, 24)
+      assert.deepStrictEqual(readdirSync(folder), ["approvals.json"])
+    }))
+
   it.live.skipIf(process.platform === "win32")(
     "is not believed when others may have written it",
     () =>

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { stat } from "node:fs/promises"
 import { attemptExisting, type FileFailure, readOwnFile, replaceFile } from "../files.ts"
+import { whileLocked } from "../lockFile.ts"
 
 /** A decision that is remembered. It holds as long as the tool is what it was. */
 export const Approval = Schema.Struct({
@@ -67,13 +68,18 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
     Effect.map(() => kept)
   )
 
+  const locked = <A>(self: Effect.Effect<A>): Effect.Effect<A> =>
+    Effect.suspend(() =>
+      file !== undefined && isUsable ? whileLocked(`${file}.lock`, LOCK_PATIENCE_MILLIS, self) : self
+    )
+
   const change = (update: (approvals: ReadonlyArray<Approval>) => ReadonlyArray<Approval>) =>
     Effect.gen(function*() {
       const before = yield* load
       kept = update(before)
       if (file !== undefined && isUsable) yield* Effect.catch(write(file, kept), unusable)
       return before.length - kept.length
-    }).pipe(turn.withPermits(1), Effect.uninterruptible)
+    }).pipe(locked, turn.withPermits(1), Effect.uninterruptible)
 
   return {
     all: load,
@@ -91,6 +97,9 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
       )
   }
 })
+
+/** Another Computer has the file for moments only. */
+const LOCK_PATIENCE_MILLIS = 2_000
 
 const isOf = ({ program, server, tool }: Subject) => (approval: Approval): boolean =>
   approval.server === server && approval.tool === tool && approval.program === program

@@ -6,6 +6,7 @@ import * as Semaphore from "effect/Semaphore"
 import { isRecord } from "../../../protocol/Json.ts"
 import { InputError } from "../../InputError.ts"
 import { readOwnFile, replaceFile } from "../files.ts"
+import { whileLocked } from "../lockFile.ts"
 import type { InputValue } from "./inputValues.ts"
 
 export interface ValueStore {
@@ -22,6 +23,9 @@ export const noValueStore: ValueStore = {
   set: () => Effect.void,
   remove: () => Effect.succeed(false)
 }
+
+/** Another Computer has the file for moments only. */
+const LOCK_PATIENCE_MILLIS = 2_000
 
 /** The file is read anew each time: another program may write it as well. */
 export const makeValueStore = (path: string): ValueStore => {
@@ -47,14 +51,16 @@ export const makeValueStore = (path: string): ValueStore => {
       replaceFile(path, `${JSON.stringify(values, undefined, 2)}\n`),
       ({ message }) => failed(`cannot be written: ${message}`)
     )
+  const changing = <A>(self: Effect.Effect<A, InputError>): Effect.Effect<A, InputError> =>
+    turn.withPermit(whileLocked(`${path}.lock`, LOCK_PATIENCE_MILLIS, self))
   return {
     get: (id) => Effect.map(all, (values) => Object.hasOwn(values, id) ? values[id] : undefined),
     set: (id, value) =>
-      turn.withPermit(
+      changing(
         Effect.flatMap(all, (values) => values[id] === value ? Effect.void : write({ ...values, [id]: value }))
       ),
     remove: (ids) =>
-      turn.withPermit(Effect.flatMap(all, (values) => {
+      changing(Effect.flatMap(all, (values) => {
         const kept = Object.entries(values).filter(([id]) => !ids.includes(id))
         return kept.length === Object.keys(values).length
           ? Effect.succeed(false)
