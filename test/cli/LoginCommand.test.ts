@@ -37,7 +37,7 @@ const open = Effect.fnUntraced(function*(beside: Scope.Scope | undefined) {
   const says = (pattern: RegExp) =>
     Effect.gen(function*() {
       while (!logged.some((line) => pattern.test(line))) yield* Effect.sleep("10 millis")
-    }).pipe(Effect.timeout("10 seconds"))
+    }).pipe(Effect.timeout("20 seconds"))
   return { auth, run, state, manager, authorization: Context.get(context, Authorization), says, logged }
 })
 
@@ -46,7 +46,7 @@ const plain = { width: 80, colours: false }
 const becomes = <A>(wanted: A, state: Effect.Effect<A>) =>
   Effect.gen(function*() {
     while ((yield* state) !== wanted) yield* Effect.sleep("10 millis")
-  }).pipe(Effect.timeout("10 seconds"))
+  }).pipe(Effect.timeout("20 seconds"))
 
 describe("the login of a command line", () => {
   it.live("shows the page on stderr, ends when the browser comes back, and starts the server", () =>

@@ -16,7 +16,7 @@ const eventuallyTrue = <R>(condition: Effect.Effect<boolean, never, R>) =>
   condition.pipe(
     Effect.flatMap((is) => is ? Effect.void : Effect.fail("not yet")),
     Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeout("10 seconds")
+    Effect.timeout("20 seconds")
   )
 
 const servers = (...commands: ReadonlyArray<string>): string =>
@@ -95,7 +95,7 @@ describe("ConfigFile.watch", () => {
       Effect.forkScoped({ startImmediately: true })
     )
     return {
-      next: Effect.timeout(Queue.take(said), "5 seconds"),
+      next: Effect.timeout(Queue.take(said), "20 seconds"),
       /** Longer than a change takes that is told of. */
       nothing: Effect.gen(function*() {
         yield* Effect.sleep("700 millis")

@@ -68,7 +68,7 @@ describe.each([
       )
       yield* client.request("resources/subscribe", { uri: resource?.uri })
       yield* client.callTool("toggle-subscriber-updates", {})
-      const heard = yield* Effect.timeout(Fiber.join(updated), "8 seconds")
+      const heard = yield* Effect.timeout(Fiber.join(updated), "20 seconds")
       assert.deepStrictEqual(heard._tag === "Some" ? heard.value.params["uri"] : undefined, resource?.uri)
       assert.isAbove((yield* client.list("prompts")).items.length, 0)
     }), 25_000)

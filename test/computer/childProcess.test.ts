@@ -166,7 +166,7 @@ describe("childProcess", () => {
       Effect.gen(function*() {
         const { ended, guards, members, owner } = yield* startOwner(servers, "close")
         owner.stdin.write("go\n")
-        const [code] = yield* Effect.timeout(ended, "5 seconds")
+        const [code] = yield* Effect.timeout(ended, "20 seconds")
         assert.strictEqual(code, 0)
         assert.deepStrictEqual([...members, ...guards].filter(isAlive), [])
       }))

@@ -141,7 +141,7 @@ describe("HttpServer", () => {
     ).pipe(Layer.provide(SessionStore.layerMemory))
     return Effect.gen(function*() {
       const { url } = yield* HttpServer.HttpServer
-      const { body, status } = yield* request(`${url}/health`).pipe(Effect.timeout("5 seconds"))
+      const { body, status } = yield* request(`${url}/health`).pipe(Effect.timeout("20 seconds"))
       assert.strictEqual(status, 500)
       assert.deepStrictEqual(JSON.parse(body), { code: 500, message: "Internal error" })
       failing = false
@@ -228,10 +228,10 @@ describe("HttpServer", () => {
       yield* transport.call(ServerEvent.JoinOffice, { role: "agent", name: "A", office_id: "R1" })
       const closing = yield* Effect.forkChild(ended, { startImmediately: true })
       assert.isUndefined(yield* refusal(url))
-      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("5 seconds"))
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("20 seconds"))
       assert.isFalse(server.listening)
       assert.strictEqual(yield* refusal(url), "ECONNREFUSED")
-      yield* Fiber.join(closing).pipe(Effect.timeout("5 seconds"))
+      yield* Fiber.join(closing).pipe(Effect.timeout("20 seconds"))
       const again = yield* Scope.make()
       const { url: secondUrl } = yield* HttpServer.HttpServer.pipe(
         Effect.provide(yield* Layer.buildWithScope(http({ port: portOf(url) }), again))
@@ -249,7 +249,7 @@ describe("HttpServer", () => {
       yield* upgrade(socket)
       // a peer that is gone without a word: nothing is read or written any more
       socket.pause()
-      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("10 seconds"))
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("20 seconds"))
       socket.destroy()
     }))
 })

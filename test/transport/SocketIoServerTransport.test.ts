@@ -295,7 +295,7 @@ describe("peers on the wire", () => {
   it.live("closes the connection of a peer that answers neither a heartbeat nor a goodbye", () =>
     Effect.gen(function*() {
       const path = "/socket.io/?EIO=4&transport=websocket&a2c_version=0.4.0"
-      yield* rawUpgrade(yield* serverUrl, path).pipe(Effect.timeout("10 seconds"))
+      yield* rawUpgrade(yield* serverUrl, path).pipe(Effect.timeout("20 seconds"))
     }).pipe(Effect.provide(layerOpenServer({ pingInterval: 50, pingTimeout: 50 }))))
 
   it.live("keeps nothing of calls that nobody answered", () =>

@@ -43,6 +43,6 @@ export const membersOf = (group: number): ReadonlyArray<number> =>
 export const eventually = (what: string, condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.fail("not yet")).pipe(
     Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.die(new Error(`Did not happen: ${what}`)) }),
+    Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`Did not happen: ${what}`)) }),
     Effect.orDie
   )
