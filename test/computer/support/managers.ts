@@ -88,7 +88,7 @@ export const waitFor = (manager: Manager, bundleId: string, tag: Tag) =>
     Stream.filter((all) => all.some(({ entry, state }) => entry.bundleId === bundleId && state._tag === tag)),
     Stream.runHead,
     Effect.timeoutOrElse({
-      duration: "8 seconds",
+      duration: "20 seconds",
       orElse: () =>
         Effect.flatMap(tagsOf(manager), (tags) => Effect.die(new Error(`${bundleId} is ${tags[bundleId]}, not ${tag}`)))
     })

@@ -37,7 +37,7 @@ export const textOf = (result: Readonly<Record<string, unknown>>): string =>
 
 /** What runs in this many seconds has not waited for any deadline. */
 export const atOnce = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.timeoutOrElse(self, { duration: "5 seconds", orElse: () => Effect.die(new Error("it hangs")) })
+  Effect.timeoutOrElse(self, { duration: "20 seconds", orElse: () => Effect.die(new Error("it hangs")) })
 
 /** A message as the raw server has received it. */
 export interface Received {
