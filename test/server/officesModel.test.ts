@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Formatter } from "effect"
-import { notice, seed, untilSeen } from "../support/modelRuns.ts"
+import { assertHolds, assertNoticed, seed } from "../support/modelRuns.ts"
 import { commands, newTally, property, type Spoken } from "./support/officeModel.ts"
 import { mutants } from "./support/officeMutants.ts"
 
@@ -68,24 +68,7 @@ describe("the Server keeps the rules of offices", () => {
       Effect.gen(function*() {
         const tally = newTally()
         const labels = [...interesting, ...always]
-        const result = yield* untilSeen(
-          commands,
-          property(spoken, {}, tally),
-          { ...sequences, runs: times },
-          tally.labels,
-          labels
-        )
-        if (result._tag === "Falsified") {
-          assert.fail(
-            `seed ${seed}, falsified by:\n${Formatter.format(result.shrunkInput, { space: 2 })}\n${
-              Formatter.format(result.failure, { space: 2 })
-            }\nreplay: ${result.replay}`
-          )
-        }
-        assert.strictEqual(result._tag, "Passed")
-        for (const label of labels) {
-          assert.isAbove(tally.labels.get(label) ?? 0, 0, `seed ${seed}: "${label}" never happened`)
-        }
+        yield* assertHolds(commands, property(spoken, {}, tally), { ...sequences, runs: times }, tally.labels, labels)
         assert.isAbove(tally.steps, 5000)
         yield* Effect.sync(() => console.log(`offices ${spoken.join(", ")}: ${tally.steps} steps, seed ${seed}`))
       }), 120_000)
@@ -96,13 +79,8 @@ describe("the model test notices a Server that breaks a rule", () => {
   for (const { options, rule, spoken } of mutants) {
     it.effect(`${spoken.join(", ")}: ${rule}`, () =>
       Effect.gen(function*() {
-        const result = yield* notice(commands, property(spoken, options), sequences, 5)
-        assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
-        assert(
-          result.failure._tag === "PropertyError" && typeof result.failure.error === "object",
-          String(Formatter.format(result.failure))
-        )
-        assert.isAtMost(result.shrunkInput.length, 5, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
+        const { failure } = yield* assertNoticed(commands, property(spoken, options), sequences, 5)
+        assert(failure._tag === "PropertyError" && typeof failure.error === "object", String(Formatter.format(failure)))
       }), 120_000)
   }
 })

@@ -2,7 +2,8 @@
  * Random sequences against a model, in batches: chance must not decide whether
  * a test of the model passes.
  */
-import { Arbitrary, Effect } from "effect"
+import { assert } from "@effect/vitest"
+import { Arbitrary, Effect, Formatter } from "effect"
 
 /** A failure prints the seed; A2C_MODEL_SEED=<seed> runs the same sequences again. */
 export const seed = process.env["A2C_MODEL_SEED"] ?? String(Date.now())
@@ -16,7 +17,7 @@ const BATCHES = 12
 export type Options = Required<Pick<Arbitrary.CheckOptions, "runs" | "size">>
 
 /** Runs batches, each from a seed of its own, until a result is good enough; gives the last result. */
-export const until = Effect.fnUntraced(function*<A, E, R>(
+const until = Effect.fnUntraced(function*<A, E, R>(
   arbitrary: Arbitrary.Arbitrary<A>,
   property: (value: A) => Effect.Effect<boolean, E, R>,
   options: Options,
@@ -29,32 +30,43 @@ export const until = Effect.fnUntraced(function*<A, E, R>(
   return result
 })
 
-/** Runs batches until one breaks the rule with no more than so many commands. */
-export const notice = <A, E, R>(
+/** Runs batches until one breaks the rule with no more than so many commands, and fails when none does. */
+export const assertNoticed = Effect.fnUntraced(function*<A, E, R>(
   arbitrary: Arbitrary.Arbitrary<ReadonlyArray<A>>,
   property: (value: ReadonlyArray<A>) => Effect.Effect<boolean, E, R>,
   options: Options,
   commands: number
-) =>
-  until(
+) {
+  const result = yield* until(
     arbitrary,
     property,
     options,
     (result) => result._tag === "Falsified" && result.shrunkInput.length <= commands
   )
+  assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
+  assert.isAtMost(result.shrunkInput.length, commands, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
+  return result
+})
 
-/** Runs batches until everything has happened often enough, or one fails. */
-export const untilSeen = <A, E, R>(
+/** Runs batches until everything has happened so often, and fails when a batch does, or when something hardly happens. */
+export const assertHolds = Effect.fnUntraced(function*<A, E, R>(
   arbitrary: Arbitrary.Arbitrary<A>,
   property: (value: A) => Effect.Effect<boolean, E, R>,
   options: Options,
   tally: ReadonlyMap<string, number>,
   labels: ReadonlyArray<string>,
   times = 1
-) =>
-  until(
+) {
+  const seen = (label: string) => tally.get(label) ?? 0
+  const result = yield* until(
     arbitrary,
     property,
     options,
-    (result) => result._tag !== "Passed" || labels.every((label) => (tally.get(label) ?? 0) >= times)
+    (result) => result._tag !== "Passed" || labels.every((label) => seen(label) >= times)
   )
+  const failure = Arbitrary.formatCheckFailure(result)
+  if (failure !== undefined) assert.fail(`seed ${seed}: ${failure}`)
+  for (const label of labels) {
+    assert.isAtLeast(seen(label), times, `seed ${seed}: "${label}" hardly ever happened`)
+  }
+})

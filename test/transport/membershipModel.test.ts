@@ -1,7 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Formatter, Layer, References } from "effect"
+import { describe, it } from "@effect/vitest"
+import { Effect, Layer, References } from "effect"
 import * as ServerEvent from "../../src/protocol/ServerEvent.ts"
-import { notice, seed, untilSeen } from "../support/modelRuns.ts"
+import { assertHolds, assertNoticed } from "../support/modelRuns.ts"
 import { commands, property, type Tally, type Wrap } from "./support/membershipModel.ts"
 
 const sequences = { runs: 600, size: 200 }
@@ -33,12 +33,7 @@ describe("the state of a client is true", () => {
     () =>
       Effect.gen(function*() {
         const tally: Tally = new Map()
-        const result = yield* untilSeen(commands, property(tally), sequences, tally, interesting, 6)
-        const failure = Arbitrary.formatCheckFailure(result)
-        if (failure !== undefined) assert.fail(`seed ${seed}: ${failure}`)
-        for (const label of interesting) {
-          assert.isAbove(tally.get(label) ?? 0, 5, `seed ${seed}: "${label}" hardly ever happened`)
-        }
+        yield* assertHolds(commands, property(tally), sequences, tally, interesting, 6)
       }).pipe(Effect.provide(quiet)),
     120_000
   )
@@ -58,10 +53,9 @@ const mutants: ReadonlyArray<readonly [rule: string, wrap: Wrap]> = [
 ]
 
 describe("the model test notices when a rule is broken", () => {
-  it.effect.each(mutants)("%s", ([, wrap]) =>
-    Effect.gen(function*() {
-      const result = yield* notice(commands, property(new Map(), wrap), sequences, 6)
-      assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
-      assert.isAtMost(result.shrunkInput.length, 6, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
-    }).pipe(Effect.provide(quiet)), 120_000)
+  it.effect.each(mutants)(
+    "%s",
+    ([, wrap]) => assertNoticed(commands, property(new Map(), wrap), sequences, 6).pipe(Effect.provide(quiet)),
+    120_000
+  )
 })

@@ -1,7 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Formatter } from "effect"
+import { describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import * as Supervision from "../../../src/computer/internal/supervision/supervision.ts"
-import { notice, seed, untilSeen } from "../../support/modelRuns.ts"
+import { assertHolds, assertNoticed } from "../../support/modelRuns.ts"
 import { commands, property, type Tally } from "../support/supervisionModel.ts"
 
 const sequences = { runs: 2000, size: 200 }
@@ -31,12 +31,7 @@ describe("the life of a server", () => {
     () =>
       Effect.gen(function*() {
         const tally: Tally = new Map()
-        const result = yield* untilSeen(commands, property(tally), sequences, tally, interesting, 6)
-        const failure = Arbitrary.formatCheckFailure(result)
-        if (failure !== undefined) assert.fail(`seed ${seed}: ${failure}`)
-        for (const label of interesting) {
-          assert.isAbove(tally.get(label) ?? 0, 5, `seed ${seed}: "${label}" hardly ever happened`)
-        }
+        yield* assertHolds(commands, property(tally), sequences, tally, interesting, 6)
       }),
     60_000
   )
@@ -103,10 +98,5 @@ const mutants: ReadonlyArray<readonly [rule: string, step: Step]> = [
 ]
 
 describe("the model test notices when a rule is broken", () => {
-  it.effect.each(mutants)("%s", ([, step]) =>
-    Effect.gen(function*() {
-      const result = yield* notice(commands, property(new Map(), step), sequences, 6)
-      assert(result._tag === "Falsified", `seed ${seed}: not noticed`)
-      assert.isAtMost(result.shrunkInput.length, 6, `seed ${seed}: ${Formatter.format(result.shrunkInput)}`)
-    }), 60_000)
+  it.effect.each(mutants)("%s", ([, step]) => assertNoticed(commands, property(new Map(), step), sequences, 6), 60_000)
 })
