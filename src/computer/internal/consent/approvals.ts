@@ -33,6 +33,12 @@ const File = Schema.fromJsonString(Schema.Struct({
   approvals: Schema.Array(Approval)
 }))
 
+/** Those of a server, of a tool, or all of them. */
+interface Selection {
+  readonly server?: string | undefined
+  readonly tool?: string | undefined
+}
+
 const decode = Schema.decodeUnknownEffect(File)
 
 /** The decisions that are remembered. */
@@ -89,12 +95,11 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
       yield* change((approvals) => [...approvals.filter((each) => !isOf(approval)(each)), { ...approval, time }])
     }),
     /** How many there were. */
-    forget: ({ server, tool }: { readonly server?: string | undefined; readonly tool?: string | undefined }) =>
-      change((approvals) =>
-        approvals.filter((each) =>
-          (server !== undefined && each.server !== server) || (tool !== undefined && each.tool !== tool)
-        )
-      )
+    forget: (which: Selection) =>
+      Effect.flatMap(load, (approvals) =>
+        approvals.some(isAmong(which))
+          ? change((current) => current.filter((each) => !isAmong(which)(each)))
+          : Effect.succeed(0))
   }
 })
 
@@ -103,6 +108,9 @@ const LOCK_PATIENCE_MILLIS = 2_000
 
 const isOf = ({ program, server, tool }: Subject) => (approval: Approval): boolean =>
   approval.server === server && approval.tool === tool && approval.program === program
+
+const isAmong = ({ server, tool }: Selection) => ({ server: ofServer, tool: ofTool }: Approval): boolean =>
+  (server === undefined || ofServer === server) && (tool === undefined || ofTool === tool)
 
 /** Another one for a file that was replaced, written to, or given other permissions. */
 const stamp = (file: string): Effect.Effect<string, FileFailure> =>

@@ -24,6 +24,8 @@ export const noValueStore: ValueStore = {
   remove: () => Effect.succeed(false)
 }
 
+type Values = Readonly<Record<string, unknown>>
+
 /** Another Computer has the file for moments only. */
 const LOCK_PATIENCE_MILLIS = 2_000
 
@@ -32,7 +34,7 @@ export const makeValueStore = (path: string): ValueStore => {
   const turn = Semaphore.makeUnsafe(1)
   const failed = (why: string) =>
     new InputError({ reason: "store", message: `The file with the values of inputs, ${path}, ${why}.` })
-  const all: Effect.Effect<Readonly<Record<string, unknown>>, InputError> = readOwnFile(path).pipe(
+  const all: Effect.Effect<Values, InputError> = readOwnFile(path).pipe(
     Effect.mapError(({ message }) => failed(`cannot be read: ${message}`)),
     Effect.flatMap((text) =>
       text === undefined ? Effect.succeed({}) : Effect.try({
@@ -46,25 +48,29 @@ export const makeValueStore = (path: string): ValueStore => {
       })
     )
   )
-  const write = (values: Readonly<Record<string, unknown>>) =>
+  const replace = (values: Values) =>
     Effect.mapError(
       replaceFile(path, `${JSON.stringify(values, undefined, 2)}\n`),
       ({ message }) => failed(`cannot be written: ${message}`)
     )
-  const changing = <A>(self: Effect.Effect<A, InputError>): Effect.Effect<A, InputError> =>
-    turn.withPermit(whileLocked(`${path}.lock`, LOCK_PATIENCE_MILLIS, self))
+  /** Whether `update` gave anything to write. When not, no file and no directory is made. */
+  const change = (update: (values: Values) => Values | undefined): Effect.Effect<boolean, InputError> => {
+    const whenChanged = (perform: (next: Values) => Effect.Effect<boolean, InputError>) =>
+      Effect.flatMap(all, (values) => {
+        const next = update(values)
+        return next === undefined ? Effect.succeed(false) : perform(next)
+      })
+    const write = whenChanged((next) => Effect.as(replace(next), true))
+    return turn.withPermit(whenChanged(() => whileLocked(`${path}.lock`, LOCK_PATIENCE_MILLIS, write)))
+  }
   return {
     get: (id) => Effect.map(all, (values) => Object.hasOwn(values, id) ? values[id] : undefined),
     set: (id, value) =>
-      changing(
-        Effect.flatMap(all, (values) => values[id] === value ? Effect.void : write({ ...values, [id]: value }))
-      ),
+      Effect.asVoid(change((values) => values[id] === value ? undefined : { ...values, [id]: value })),
     remove: (ids) =>
-      changing(Effect.flatMap(all, (values) => {
+      change((values) => {
         const kept = Object.entries(values).filter(([id]) => !ids.includes(id))
-        return kept.length === Object.keys(values).length
-          ? Effect.succeed(false)
-          : Effect.as(write(Object.fromEntries(kept)), true)
-      }))
+        return kept.length === Object.keys(values).length ? undefined : Object.fromEntries(kept)
+      })
   }
 }
