@@ -60,7 +60,7 @@ const validate = Command.make("validate", {
 const importing = Command.make("import", {
   name: Argument.optional(Argument.String("program")).pipe(
     Argument.withDescription(
-      "claude, claude-code, vscode, cursor, windsurf, cline, gemini, lmstudio, zed, opencode or codex. Without it: what was found where"
+      "claude, claude-code, vscode, cursor, windsurf, cline, gemini, lmstudio, zed, opencode, codex, goose or continue. Without it: what was found where"
     )
   ),
   from: Flag.String("from").pipe(

@@ -1,7 +1,8 @@
 /**
  * Files that say which MCP servers a Computer hosts, read unchanged: the A2C shape (`servers` with `server_parameters`),
  * the `mcpServers` maps of Claude Desktop, Claude Code, Cursor and others, the `servers` map of VS Code with its `inputs`,
- * and those of Zed, OpenCode, Crush and Codex. Comments, trailing commas and a byte order mark are welcome.
+ * and those of Zed, OpenCode, Crush, Codex (TOML), Goose and Continue (YAML). Comments, trailing commas and a byte order
+ * mark are welcome.
  *
  * Beyond the A2C specification an entry may have settings of this Computer alone, in `snake_case`: `lazy`, `idle_timeout`,
  * `start_timeout`, `call_timeout` (seconds), `rate_limit` (`"10/s"`, `"100/min"` or `{ calls, seconds, burst }`),
@@ -17,7 +18,7 @@ import type * as Stream from "effect/Stream"
 import * as SmcpError from "../protocol/SmcpError.ts"
 import type { Diagnostic } from "./Diagnostic.ts"
 import type { InputDefinition } from "./InputDefinition.ts"
-import { configText } from "./internal/config/configText.ts"
+import { type ConfigText, configText } from "./internal/config/configText.ts"
 import { type Field, fieldsOf } from "./internal/config/entryFields.ts"
 import { withoutForeignKeys, withProject } from "./internal/config/foreign.ts"
 import { mergeConfigs } from "./internal/config/mergeConfigs.ts"
@@ -70,8 +71,8 @@ export interface Source {
 // -----------------------------------------------------------------------------
 
 /**
- * Reads a config file. Fails with `ConfigInvalid` when the file is missing, unreadable, no JSON (`.toml`: no TOML), or
- * names no servers; a bad entry is a diagnostic and leaves the others in place.
+ * Reads a config file. Fails with `ConfigInvalid` when the file is missing, unreadable, no JSON (`.toml`: no TOML,
+ * `.yaml`: no YAML), or names no servers; a bad entry is a diagnostic and leaves the others in place.
  */
 export const load = (path: string): Effect.Effect<ConfigFile, SmcpError.SmcpError, FileSystem.FileSystem> =>
   Effect.flatMap(readText(path), (text) => parse(text, path, { directory: projectOf(path) }))
@@ -93,21 +94,19 @@ export const parse = (
   text: string,
   sourceName: string,
   source: Source = {}
-): Effect.Effect<ConfigFile, SmcpError.SmcpError> => {
-  const read = configText(text, sourceName)
-  if (Result.isFailure(read)) return Effect.fail(invalid(`${sourceName} ${read.failure}`))
-  const { repeated, value } = read.success
-  const remarks = repeated.map(({ key, place }): Diagnostic => ({
-    server: undefined,
-    message: `"${key}" stands there again at ${place}: only the last one counts; rename or remove one of them`,
-    severity: "error",
-    source: sourceName
-  }))
-  return Effect.map(
-    fromValue(value, sourceName, source),
-    (file) => remarks.length === 0 ? file : { ...file, diagnostics: [...remarks, ...file.diagnostics] }
-  )
-}
+): Effect.Effect<ConfigFile, SmcpError.SmcpError> =>
+  Effect.flatMap(readValue(text, sourceName), ({ repeated, value }) => {
+    const remarks = repeated.map(({ key, place }): Diagnostic => ({
+      server: undefined,
+      message: `"${key}" stands there again at ${place}: only the last one counts; rename or remove one of them`,
+      severity: "error",
+      source: sourceName
+    }))
+    return Effect.map(
+      fromValue(value, sourceName, source),
+      (file) => remarks.length === 0 ? file : { ...file, diagnostics: [...remarks, ...file.diagnostics] }
+    )
+  })
 
 /** Reads a config that is already JSON, such as one that a program builds. */
 export const fromValue = Effect.fnUntraced(function*(
@@ -155,6 +154,7 @@ export const fromValue = Effect.fnUntraced(function*(
       `"${name}" means nothing here and is ignored (${keys.map((key) => `"${key}"`).join(", ")})`
     )
   }
+  for (const each of shape.success.remarks) say("warning", undefined, each)
   const inputs = readInputs(shape.success.inputs)
   inputs.problems.forEach((problem) => say("error", undefined, problem))
   return { servers: [...servers.values()], inputs: inputs.inputs, diagnostics }
@@ -236,9 +236,8 @@ export const loadForeign = (
 ): Effect.Effect<ConfigFile, SmcpError.SmcpError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const text = yield* readText(path)
-    const read = configText(text, path)
-    if (Result.isFailure(read)) return yield* Effect.fail(invalid(`${path} ${read.failure}`))
-    const file = yield* fromValue(withProject(read.success.value, project), path, { directory: projectOf(path) })
+    const { value } = yield* readValue(text, path)
+    const file = yield* fromValue(withProject(value, project), path, { directory: projectOf(path) })
     return { ...file, servers: file.servers.map(withoutForeignKeys) }
   })
 
@@ -247,6 +246,9 @@ export const loadForeign = (
 // -----------------------------------------------------------------------------
 
 const invalid = (message: string): SmcpError.SmcpError => SmcpError.make(new SmcpError.ConfigInvalid({ message }))
+
+const readValue = (text: string, sourceName: string): Effect.Effect<ConfigText, SmcpError.SmcpError> =>
+  Effect.mapError(configText(text, sourceName), (complaint) => invalid(`${sourceName} ${complaint}`))
 
 const readText = (path: string): Effect.Effect<string, SmcpError.SmcpError, FileSystem.FileSystem> =>
   FileSystem.FileSystem.use((fs) => fs.readFileString(path)).pipe(

@@ -164,6 +164,10 @@ describe("smcp config import", () => {
       mcpServers: { fs: { command: "npx", args: ["${LITERAL}"], alwaysAllow: ["rm"] } }
     })
     write(join(folder, ".codex", "config.toml"), "[mcp_servers.c]\ncommand = \"c\"\n")
+    write(
+      join(folder, ".config", "goose", "config.yaml"),
+      "extensions:\n  developer: { type: builtin, name: developer }\n  g: { type: stdio, cmd: g, env_keys: [KEY], enabled: true }\n"
+    )
     write(join(folder, ".config", "opencode", "opencode.jsonc"), {
       mcp: { o: { type: "local", command: ["o", "{env:KEY}"] } }
     })
@@ -185,7 +189,8 @@ describe("smcp config import", () => {
           ["claude-code", "user", 2, "~/.claude.json"],
           ["cursor", "user", null, "~/.cursor/mcp.json"],
           ["opencode", "user", 1, "~/.config/opencode/opencode.jsonc"],
-          ["codex", "user", 1, "~/.codex/config.toml"]
+          ["codex", "user", 1, "~/.codex/config.toml"],
+          ["goose", "user", 1, "~/.config/goose/config.yaml"]
         ]
       )
       const table = yield* smcp(["config", "import"], env)
@@ -212,6 +217,11 @@ describe("smcp config import", () => {
       assert.deepStrictEqual((yield* imported("opencode")).servers, {
         o: { type: "stdio", server_parameters: { command: "o", args: ["${env:KEY}"] } }
       })
+      const goose = yield* imported("goose")
+      assert.deepStrictEqual(goose.servers, {
+        g: { type: "stdio", server_parameters: { command: "g", env: { KEY: "${env:KEY}" } } }
+      })
+      assert.match(goose.stderr, /only Goose itself can run them: "developer"/)
       const from = write(join(folder, "elsewhere.json"), {
         context_servers: { z: { command: { path: "z", args: [] } } }
       })

@@ -260,12 +260,15 @@ describe("ConfigFile.wellKnown", () => {
     assert.deepStrictEqual(linux("vscode").slice(0, 2), ["/p/.vscode/mcp.json", "/home/me/.config/Code/User/mcp.json"])
     assert.deepStrictEqual(places("linux", { XDG_CONFIG_HOME: "/x" })("zed")[1], "/x/zed/settings.json")
     assert.deepStrictEqual(places("linux", { CODEX_HOME: "/c" })("codex")[1], "/c/config.toml")
+    assert.deepStrictEqual(linux("goose"), ["/home/me/.config/goose/config.yaml"])
+    assert.deepStrictEqual(linux("continue"), ["/home/me/.continue/config.yaml"])
     const mac = places("darwin")
     assert.deepStrictEqual(mac("claude"), ["/home/me/Library/Application Support/Claude/claude_desktop_config.json"])
     assert.deepStrictEqual(mac("zed")[1], "/home/me/.config/zed/settings.json")
     const windows = places("win32", { APPDATA: "D:\\Roaming" })
     assert.deepStrictEqual(windows("claude"), ["D:\\Roaming\\Claude\\claude_desktop_config.json"])
     assert.deepStrictEqual(windows("cursor"), ["C:\\p\\.cursor\\mcp.json", "C:\\Users\\me\\.cursor\\mcp.json"])
+    assert.deepStrictEqual(windows("goose"), ["D:\\Roaming\\Block\\goose\\config\\config.yaml"])
     assert.deepStrictEqual(places("win32")("claude"), [
       "C:\\Users\\me\\AppData\\Roaming\\Claude\\claude_desktop_config.json"
     ])

@@ -43,6 +43,23 @@ const shapes: ReadonlyArray<readonly [what: string, name: string, content: unkno
     ["Codex", "/h/.codex/config.toml", "model = \"m\"\n[mcp_servers.a]\ncommand = \"x\"\nargs = [\"y\"]\n", {
       a: "x y"
     }],
+    [
+      "Goose",
+      "/h/.config/goose/config.yaml",
+      "GOOSE_MODE: auto\nextensions:\n  a: { type: stdio, cmd: x, args: [y] }\n",
+      {
+        a: "x y"
+      }
+    ],
+    [
+      "Continue",
+      "/h/.continue/config.yaml",
+      "schema: v1\nmcpServers:\n  - name: a\n    command: x\n    args:\n      - y\n",
+      {
+        a: "x y"
+      }
+    ],
+    ["ours in YAML", "f.yml", "# mine\nmcpServers:\n  a: { command: x, args: [&y y, *y] }\n", { a: "x y y" }],
     ["a bare map", "f.json", { $schema: "s", ...one, b: { url: "https://b" } }, { a: "x", b: "https://b" }],
     ["a list", "f.json", {
       servers: [{ name: "n", type: "stdio", server_parameters: { command: "x" } }, { command: "y" }]
@@ -351,33 +368,39 @@ describe("ConfigFile", () => {
       assert.isTrue(diagnostics.every(({ severity }) => severity === "error"))
     }))
 
-  it.effect("reads what Codex says of variables", () =>
+  it.effect("says where YAML is wrong, and nothing of what stands there", () =>
     Effect.gen(function*() {
-      const { servers } = yield* parse(
-        `[mcp_servers.remote]
-url = "https://a/\${x}"
-bearer_token_env_var = "TOKEN"
-env_http_headers = { "X-Id" = "ID" }
-[mcp_servers.local]
-command = "x"
-env = { A = "\${b}" }
-env_vars = ["HOME"]
-startup_timeout_sec = 20
-tool_timeout_sec = 45.5
-disabled_tools = ["rm"]
-enabled = false
-`,
-        "/h/.codex/config.toml"
+      const deep = "[".repeat(100_000)
+      const aliases = [
+        "a0: &a0 [x]",
+        ...Array.from({ length: 9 }, (_, level) =>
+          `a${level + 1}: &a${level + 1} [${Array.from({ length: 9 }, () => `*a${level}`).join(", ")}]`)
+      ].join("\n")
+      const table = [
+        ["", /is empty; write/],
+        ["# nothing\n", /is empty; write/],
+        ["a: b: hunter2", /is not valid YAML at line 1, column \d+: /],
+        [
+          "mcpServers:\n  a: { command: x }\n  a: { command: hunter2 }",
+          /is not valid YAML at line 3, column 3: duplicate key/
+        ],
+        ["a: hunter2\n---\nb: 1", /is not valid YAML at line 2, column 1: multiple docs/],
+        ["a: *hunter2", /has YAML aliases that cannot be followed/],
+        [deep, /is nested too deeply/],
+        [aliases, /has YAML aliases that cannot be followed/],
+        ["hunter2", /is not a JSON object/]
+      ] as const
+      for (const [text, expected] of table) {
+        const { message } = yield* Effect.flip(parse(text, "f.yaml"))
+        assert.match(message, expected)
+        assert.notInclude(message, "hunter2")
+      }
+      const { servers } = yield* parse("mcpServers:\n  __proto__: { command: x }\n", "f.yaml")
+      assert.deepStrictEqual(
+        servers.map(({ key }) =>
+          key
+        ),
+        ["__proto__"]
       )
-      const [remote, local] = servers
-      assert.deepInclude(remote?.config.server_parameters as object, {
-        url: "https://a/$${x}",
-        headers: { "X-Id": "${env:ID}", Authorization: "Bearer ${env:TOKEN}" }
-      })
-      assert.deepInclude(local?.config.server_parameters as object, { env: { A: "$${b}", HOME: "${env:HOME}" } })
-      assert.deepStrictEqual<object | undefined>(local?.settings, { startTimeout: 20, callTimeout: 45.5 })
-      assert.deepStrictEqual([local?.config.disabled, local?.config.forbidden_tools], [true, ["rm"]])
-      const broken = yield* Effect.flip(parse("[mcp_servers.a]\ntoken = hunter2", "/h/.codex/config.toml"))
-      assert.match(broken.message, /is not valid TOML at line 2, column \d+$/)
     }))
 })

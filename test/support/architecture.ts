@@ -65,7 +65,7 @@ export const packageRules: ReadonlyArray<PackageRule> = [
     why: "it is for the Computer's configuration files and what is typed into its console"
   },
   {
-    specifier: /^smol-toml$/,
+    specifier: /^(smol-toml|yaml)$/,
     from: /^src\/computer\/internal\/config\/configText\.ts$/,
     why: "src/computer/internal/config/configText.ts reads every text of a configuration"
   },

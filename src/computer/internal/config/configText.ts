@@ -1,6 +1,7 @@
 /**
- * The text of a config file as a value: JSON as people write it, or TOML.
+ * The text of a config file as a value: JSON as people write it, TOML, or YAML.
  */
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser"
 import { parse as parseToml, TomlError } from "smol-toml"
@@ -8,17 +9,21 @@ import { parse as parseToml, TomlError } from "smol-toml"
 /** What a text says. */
 export interface ConfigText {
   readonly value: unknown
-  /** Keys that an object has more than once, of which only the last counts; the first of them. TOML has none. */
+  /** Keys that an object has more than once, of which only the last counts; the first of them. TOML and YAML have none. */
   readonly repeated: ReadonlyArray<{ readonly key: string; readonly place: string }>
 }
 
 /** Reads a text. A complaint says where it is wrong and shows nothing of it. */
-export const configText = (text: string, sourceName: string): Result.Result<ConfigText, string> => {
+export const configText = (text: string, sourceName: string): Effect.Effect<ConfigText, string> => {
   const plain = text.startsWith("\uFEFF") ? text.slice(1) : text
-  return /\.toml$/i.test(sourceName)
-    ? Result.map(tomlValue(plain), (value) => ({ value, repeated: [] }))
-    : jsonValue(plain)
+  if (/\.toml$/i.test(sourceName)) return Effect.fromResult(Result.map(tomlValue(plain), withoutRepeated))
+  if (/\.ya?ml$/i.test(sourceName)) return Effect.map(yamlValue(plain), withoutRepeated)
+  return Effect.fromResult(jsonValue(plain))
 }
+
+const withoutRepeated = (value: unknown): ConfigText => ({ value, repeated: [] })
+
+const EMPTY = "is empty; write { \"mcpServers\": { … } }"
 
 const jsonValue = (json: string): Result.Result<ConfigText, string> => {
   const errors: Array<ParseError> = []
@@ -38,7 +43,7 @@ const jsonValue = (json: string): Result.Result<ConfigText, string> => {
   const [error] = errors
   return Result.fail(
     error === undefined || json.trim() === ""
-      ? "is empty; write { \"mcpServers\": { … } }"
+      ? EMPTY
       : `is not valid JSON at ${position(json, error.offset)}: ${wordsOf(printParseErrorCode(error.error))}`
   )
 }
@@ -84,6 +89,34 @@ const tomlValue = (toml: string): Result.Result<unknown, string> => {
     )
   }
 }
+
+// few programs need it, and it takes a while to load
+const yamlPackage = Effect.promise(() => import("yaml"))
+
+const yamlValue = (yaml: string): Effect.Effect<unknown, string> =>
+  Effect.flatMap(yamlPackage, ({ LineCounter, parseDocument }) =>
+    Effect.suspend((): Effect.Effect<unknown, string> => {
+      const lineCounter = new LineCounter()
+      try {
+        const document = parseDocument(yaml, { lineCounter, prettyErrors: false, logLevel: "error" })
+        const [error] = document.errors
+        if (error === undefined) {
+          return document.contents === null
+            ? Effect.fail(EMPTY)
+            : Effect.succeed(document.toJS())
+        }
+        if (error.code === "RESOURCE_EXHAUSTION") return Effect.fail("is nested too deeply")
+        const { col, line } = lineCounter.linePos(error.pos[0])
+        // its message shows the text, which may be a secret
+        const why = error.code.toLowerCase().replaceAll("_", " ")
+        return Effect.fail(`is not valid YAML at line ${line}, column ${col}: ${why}`)
+      } catch (error) {
+        // of aliases: one without an anchor, or more than anybody writes
+        return Effect.fail(
+          error instanceof ReferenceError ? "has YAML aliases that cannot be followed" : "is not valid YAML"
+        )
+      }
+    }))
 
 const position = (text: string, offset: number): string => {
   const before = text.slice(0, offset).split(/\r\n|\r|\n/)

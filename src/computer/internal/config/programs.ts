@@ -42,7 +42,9 @@ const programs: ReadonlyArray<Program> = [
     timeout: "milliseconds"
   },
   { name: "crush", path: /(^|\/)\.?crush\.json$/, dialect: "gemini", timeout: "seconds" },
-  { name: "codex", path: /(^|\/)\.codex\/config\.toml$/, dialect: "a2c" }
+  { name: "codex", path: /(^|\/)\.codex\/config\.toml$/, dialect: "a2c" },
+  { name: "goose", path: /(^|\/)goose\/(config\/)?config\.yaml$/, dialect: "a2c" },
+  { name: "continue", path: /(^|\/)\.continue\/([^/]+\/)?[^/]+\.ya?ml$/, dialect: "a2c" }
 ]
 
 /** The program whose file this is, as far as its path tells. */
@@ -52,7 +54,8 @@ export const programOf = (path: string): Program | undefined => {
 }
 
 /** The folders of a project in which programs keep their files. */
-const settingFolders = /[\\/](\.(vscode|cursor|roo|gemini|qwen|claude|zed|codex|copilot)|\.kiro[\\/]settings)$/i
+const settingFolders =
+  /[\\/](\.(vscode|cursor|roo|gemini|qwen|claude|zed|codex|copilot|continue)|\.kiro[\\/]settings|\.continue[\\/]\w+)$/i
 
 /** The folder of the project that a file belongs to. */
 export const projectOf = (path: string): string => {

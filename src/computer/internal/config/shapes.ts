@@ -4,12 +4,14 @@
 import * as Result from "effect/Result"
 import { isRecord } from "../../../protocol/Json.ts"
 import type { Dialect } from "../../ServerEntry.ts"
+import { fromCodex } from "./codex.ts"
+import { continueServers, isOfContinue } from "./continue.ts"
 import type { Fields } from "./decoding.ts"
-import { escapedText } from "./translate.ts"
+import { type Foreign, nameIn, without } from "./foreignFields.ts"
+import { gooseServers, isOfGoose } from "./goose.ts"
 
 /** What a file holds, entry by entry as it was written. */
-export interface Shape {
-  readonly servers: ReadonlyArray<readonly [key: string, value: unknown]>
+export interface Shape extends Foreign {
   readonly inputs: unknown
   /** How variables are written, as far as the shape tells. */
   readonly dialect: Dialect
@@ -21,6 +23,7 @@ const REMEDY = "write { \"mcpServers\": { \"<name>\": { \"command\": … } } }"
 export const shapeOf = (value: unknown): Result.Result<Shape, string> => {
   if (Array.isArray(value) && value.length > 0 && value.every(isServer)) return Result.succeed(listed(value, undefined))
   if (!isRecord(value)) return Result.fail(`is not a JSON object; ${REMEDY}`)
+  if (isOfContinue(value)) return Result.succeed(foreign(continueServers(value)))
   const names = ["servers", "mcpServers"].filter((name) => value[name] !== undefined)
   if (names.length > 0) return namedMaps(value, names)
   const other = otherPrograms(value)
@@ -56,19 +59,17 @@ const entriesOf = (value: unknown): ReadonlyArray<readonly [string, unknown]> | 
   return value.map((item: unknown, index) => [nameIn(item) ?? `servers[${index}]`, item])
 }
 
-const nameIn = (item: unknown): string | undefined =>
-  isRecord(item)
-    ? [item["name"], item["bundle_id"]].find((name): name is string => typeof name === "string" && name !== "")
-    : undefined
-
 const listed = (items: ReadonlyArray<unknown>, inputs: unknown): Shape =>
   shape(items.map((item, index) => [nameIn(item) ?? `server ${index + 1}`, item]), inputs, "a2c")
 
 const otherPrograms = (value: Fields): Result.Result<Shape, string> | undefined => {
-  const { context_servers: zed, mcp, mcp_servers: codex } = value
+  const { context_servers: zed, extensions: goose, mcp, mcp_servers: codex } = value
+  if (isOfGoose(goose)) return Result.succeed(foreign(gooseServers(goose)))
   if (isRecord(zed)) return Result.succeed(shape(Object.entries(zed), value["inputs"], "claude-desktop"))
   if (isRecord(codex)) {
-    return Result.succeed(shape(Object.entries(codex).map(([key, item]) => [key, fromCodex(item)]), undefined, "a2c"))
+    return Result.succeed(
+      foreign({ servers: Object.entries(codex).map(([key, item]) => [key, fromCodex(item)]), remarks: [] })
+    )
   }
   if (!isRecord(mcp)) return undefined
   // the settings of VS Code have a file of their shape below this key
@@ -77,12 +78,19 @@ const otherPrograms = (value: Fields): Result.Result<Shape, string> | undefined 
   return Result.succeed(shape(Object.entries(mcp), value["inputs"], isOpenCode ? "opencode" : "gemini"))
 }
 
+const foreign = ({ remarks, servers }: Foreign): Shape => ({ ...shape(servers, undefined, "a2c"), remarks })
+
 /** What only A2C writes; a file that has some of it is one of ours, whatever its servers are called. */
 const ownKeys = ["server_parameters", "bundle_id", "tool_meta", "default_tool_meta", "forbidden_tools", "vrl"]
 
 const shape = (servers: Shape["servers"], inputs: unknown, dialect: Dialect): Shape => {
   const isOwn = servers.some(([, item]) => isRecord(item) && ownKeys.some((key) => item[key] !== undefined))
-  return { servers: servers.map(([key, item]) => [key, normalised(item)]), inputs, dialect: isOwn ? "a2c" : dialect }
+  return {
+    servers: servers.map(([key, item]) => [key, normalised(item)]),
+    inputs,
+    remarks: [],
+    dialect: isOwn ? "a2c" : dialect
+  }
 }
 
 /** An entry in the words of the common shape. */
@@ -107,53 +115,4 @@ const normalised = (item: unknown): unknown => {
     return { ...without(item, ["command", "source"]), command: path, ...others }
   }
   return item
-}
-
-const without = (record: Fields, keys: ReadonlyArray<string>): Fields =>
-  Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)))
-
-// -----------------------------------------------------------------------------
-// Codex
-// -----------------------------------------------------------------------------
-
-/** Codex names variables in keys of their own; its values are literal. */
-const fromCodex = (item: unknown): unknown => {
-  if (!isRecord(item)) return item
-  const own = [
-    "http_headers",
-    "env_http_headers",
-    "bearer_token_env_var",
-    "env_vars",
-    "startup_timeout_sec",
-    "tool_timeout_sec"
-  ]
-  const rest = escaped(without(item, own)) as Fields
-  const env = { ...recordOf(rest["env"]), ...variables(namesOf(item["env_vars"]).map((name) => [name, name])) }
-  const bearer = item["bearer_token_env_var"]
-  const headers = {
-    ...recordOf(escaped(item["http_headers"])),
-    ...variables(Object.entries(recordOf(item["env_http_headers"]))),
-    ...(typeof bearer === "string" ? { Authorization: `Bearer \${env:${bearer}}` } : {})
-  }
-  return {
-    ...rest,
-    ...(Object.keys(env).length === 0 ? {} : { env }),
-    ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    ...(item["startup_timeout_sec"] === undefined ? {} : { start_timeout: item["startup_timeout_sec"] }),
-    ...(item["tool_timeout_sec"] === undefined ? {} : { call_timeout: item["tool_timeout_sec"] })
-  }
-}
-
-const recordOf = (value: unknown): Fields => isRecord(value) ? value : {}
-
-const namesOf = (value: unknown): ReadonlyArray<string> =>
-  Array.isArray(value) ? value.filter((name): name is string => typeof name === "string") : []
-
-const variables = (names: ReadonlyArray<readonly [string, unknown]>): Fields =>
-  Object.fromEntries(names.map(([key, name]) => [key, `\${env:${String(name)}}`]))
-
-const escaped = (value: unknown): unknown => {
-  if (typeof value === "string") return escapedText(value)
-  if (Array.isArray(value)) return value.map(escaped)
-  return isRecord(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, escaped(item)])) : value
 }

@@ -15,7 +15,9 @@ export const programNames = [
   "lmstudio",
   "zed",
   "opencode",
-  "codex"
+  "codex",
+  "goose",
+  "continue"
 ] as const
 export type ProgramName = (typeof programNames)[number]
 
@@ -104,6 +106,16 @@ const places = (machine: Machine, join: (...parts: ReadonlyArray<string>) => str
     codex: {
       project: [join(".codex", "config.toml")],
       user: [join(named(env["CODEX_HOME"]) ?? join(home, ".codex"), "config.toml")]
+    },
+    goose: {
+      project: [],
+      user: [
+        isWindows ? join(application, "Block", "goose", "config", "config.yaml") : join(config, "goose", "config.yaml")
+      ]
+    },
+    continue: {
+      project: [],
+      user: [join(named(env["CONTINUE_GLOBAL_DIR"]) ?? join(home, ".continue"), "config.yaml")]
     }
   }
 }
