@@ -194,7 +194,10 @@ const make = Effect.fnUntraced(
       if (call.autoApply === true) return allowed("auto_apply")
       if (action === "allow") return allowed("policy")
       if (action === "ask" || mode === "ask") return askPerson(call)
-      return unlessNever(call, approvals, mode === "all" ? allowed("all") : readOnly(call))
+      return Effect.flatMap(approvals.isKnown, (isKnown) => {
+        if (isKnown) return unlessNever(call, approvals, mode === "all" ? allowed("all") : readOnly(call))
+        return questions === undefined ? unknown(call) : askPerson(call)
+      })
     }
 
     return {
@@ -211,6 +214,16 @@ const allowed = (by: string): Effect.Effect<Verdict> => Effect.succeed({ _tag: "
 
 const refused = (by: string, message: string): Effect.Effect<Verdict> =>
   Effect.succeed({ _tag: "Refused", by, message })
+
+/** Somebody may have refused the tool for good. */
+const unknown = (call: PendingCall): Effect.Effect<Verdict> =>
+  refused(
+    "failure",
+    `The call of ${
+      nameOf(call)
+    } needs confirmation: the file of remembered approvals cannot be read. Whoever runs the ` +
+      "Computer can repair or remove it; its log tells which file it is."
+  )
 
 const readOnly = (call: PendingCall): Effect.Effect<Verdict> => {
   if (!Policy.hasTrait(call.definition, "readOnly")) {

@@ -4,7 +4,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path"
 import type * as Consent from "../../src/computer/Consent.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
-import { call, open, said } from "./support/consent.ts"
+import { call, open, readOnly, said } from "./support/consent.ts"
 
 describe("Consent that is remembered in a file", () => {
   const always = () => Effect.succeed("always" as const)
@@ -124,5 +124,30 @@ describe("Consent that is remembered in a file", () => {
         assert.deepStrictEqual(verdicts.map(said), ["person", "remembered"])
         assert.deepStrictEqual(lines.map((line) => line.includes("forgotten when the Computer ends")), [true])
       }
+    }))
+
+  it.live("that cannot be read may say never: nothing runs unasked", () =>
+    Effect.gen(function*() {
+      const memoryFile = join(yield* temporaryFolder, "approvals.json")
+      writeFileSync(memoryFile, "{")
+      for (const mode of ["all", "read-only"] as const) {
+        const { check } = yield* open({ mode, memoryFile })
+        assert.match(said(yield* check(call(readOnly))), /^failure: .*remembered approvals cannot be read/)
+        assert.strictEqual(said(yield* check(call({ autoApply: true }))), "auto_apply")
+        const asking = yield* open({ mode, memoryFile, ask: always })
+        assert.deepStrictEqual(
+          (yield* Effect.all([asking.check(call(readOnly)), asking.check(call(readOnly))])).map(said),
+          [
+            "person",
+            "remembered"
+          ]
+        )
+      }
+      // what was read before holds, whatever becomes of the file
+      writeFileSync(memoryFile, "{\"version\":1,\"approvals\":[]}")
+      const { check } = yield* open({ mode: "all", memoryFile })
+      assert.strictEqual(said(yield* check(call())), "all")
+      writeFileSync(memoryFile, "{ broken")
+      assert.strictEqual(said(yield* check(call())), "all")
     }))
 })

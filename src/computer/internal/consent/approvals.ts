@@ -59,7 +59,8 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
   const unusable = ({ message }: { readonly message: string }) => {
     isUsable = false
     return Effect.logWarning(
-      `The file of remembered approvals cannot be used, they are forgotten when the Computer ends: ${message}`
+      `The file of remembered approvals, ${file}, cannot be used: ${message}; repair or remove it and start again, what is ` +
+        "decided now is forgotten when the Computer ends"
     )
   }
 
@@ -89,6 +90,8 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
 
   return {
     all: load,
+    /** Whether it is known what was decided earlier: not when the file could not be read even once. */
+    isKnown: Effect.map(load, () => file === undefined || seen !== undefined),
     find: (subject: Subject) => Effect.map(load, (approvals) => approvals.find(isOf(subject))),
     remember: Effect.fnUntraced(function*(approval: Omit<Approval, "time">) {
       const time = yield* Clock.currentTimeMillis
