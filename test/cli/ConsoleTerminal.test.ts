@@ -5,7 +5,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { builtMain } from "./support/build.ts"
-import { startConsole } from "./support/console.ts"
+import { promptIs, startConsole } from "./support/console.ts"
 import { KEY, startServer } from "./support/office.ts"
 import {
   configFile,
@@ -93,6 +93,26 @@ describe("the console at a terminal", () => {
       assert.notInclude(yield* terminal.written, "hunter2")
       const history = readFileSync(join(state, "console-history"), "utf8")
       assert.notMatch(history, /hunter2|typed-in-the-open/)
+    }))
+
+  it.live("asks nothing in the middle of a line that is being typed", () =>
+    Effect.gen(function*() {
+      const { mark, terminal } = yield* startConsole(raw)
+      yield* terminal.shows(/1\/1 server/)
+      const began = performance.now()
+      yield* terminal.type("call raw__echo\rhist")
+      yield* terminal.type("ory")
+      yield* terminal.shows(/Run it\?/)
+      assert.isAtLeast(performance.now() - began, 1000)
+      yield* terminal.enter("maybe")
+      yield* terminal.shows(/Please answer[^]*Run it\?/)
+      yield* terminal.enter("y")
+      yield* terminal.screenIs("the line that was typed", promptIs("history"))
+      yield* terminal.press("enter")
+      yield* terminal.shows(/console +raw +echo +ok/)
+      yield* terminal.enter("quit")
+      assert.strictEqual((yield* terminal.ended).exitCode, 0)
+      yield* noneMarked(mark)
     }))
 
   it.live("asks for inputs when a server starts, and takes a question back that nobody needs answered", () =>

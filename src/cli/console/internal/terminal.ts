@@ -47,6 +47,9 @@ export const make = (options: Options): Effect.Effect<Terminal, never, Scope.Sco
     )
   })
 
+/** A question takes the place of a line only after nothing was typed for so long. */
+const STILL_MILLIS = 1000
+
 interface OpenQuestion {
   readonly prompt: string
   readonly hidden: boolean
@@ -74,6 +77,8 @@ export class Terminal {
   /** The lines that were typed, the newest first. */
   private remembered: ReadonlyArray<string>
   private open = true
+  /** When a key was pressed that was no answer to a question. */
+  private typedAt = -Infinity
 
   constructor(options: Options, inputs: Queue.Queue<Input>) {
     this.options = options
@@ -98,6 +103,7 @@ export class Terminal {
     // before the editor draws, and after it
     this.output.prependListener("resize", this.countRows)
     process.stdin.prependListener("keypress", this.countRows)
+    process.stdin.prependListener("keypress", this.typed)
     this.output.on("resize", () => this.setStatus(this.status))
     process.on("exit", this.restore)
     process.on("SIGHUP", this.ended)
@@ -135,7 +141,9 @@ export class Terminal {
   }
 
   /** Asks a question; the line being edited comes back afterwards. One at a time. */
-  readonly ask: AskLine = ({ about, hidden, prompt }) =>
+  readonly ask: AskLine = (question) => Effect.andThen(this.stillness, this.putQuestion(question))
+
+  private readonly putQuestion: AskLine = ({ about, hidden, prompt }) =>
     Effect.callback<string | undefined>((resume) => {
       if (!this.open) return resume(Effect.succeed(undefined))
       if (about !== "") this.print(about)
@@ -164,6 +172,7 @@ export class Terminal {
     process.off("exit", this.restore)
     process.off("SIGHUP", this.ended)
     process.stdin.off("keypress", this.countRows)
+    process.stdin.off("keypress", this.typed)
   }
 
   private readonly restore = (): void => {
@@ -271,6 +280,16 @@ export class Terminal {
   // ---------------------------------------------------------------------------
   // What the person does
   // ---------------------------------------------------------------------------
+
+  private readonly typed = (): void => {
+    if (this.question === undefined) this.typedAt = performance.now()
+  }
+
+  /** Waits while a line is being typed: the rest of it would be taken for an answer. */
+  private readonly stillness: Effect.Effect<void> = Effect.suspend(() => {
+    const left = this.editor.line === "" ? 0 : Math.ceil(this.typedAt + STILL_MILLIS - performance.now())
+    return left > 0 ? Effect.andThen(Effect.sleep(left), this.stillness) : Effect.void
+  })
 
   private entered(line: string): void {
     const { question } = this
