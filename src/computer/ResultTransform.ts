@@ -10,7 +10,6 @@
  * - `jsonata`: `jsonata` of a server's configuration. A query that finds one thing gives that thing, and not a list of one:
  *   write `[…]` where a list is meant. What it finds nothing for is `null`.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { CallToolResult } from "../protocol/Tool.ts"
+import { monotonicNow } from "./internal/monotonic.ts"
 import * as engines from "./internal/transform/transformEngines.ts"
 import { TransformError } from "./internal/transform/transformThread.ts"
 import type { ServerEntry } from "./ServerEntry.ts"
@@ -227,7 +227,7 @@ const SILENT_MILLIS = 60_000
 const makeWarnings = () => {
   const servers = new WeakMap<ServerEntry, { since: number; more: number }>()
   return (entry: ServerEntry, message: string): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.flatMap(monotonicNow, (now) => {
       const last = servers.get(entry)
       if (last !== undefined && now - last.since < SILENT_MILLIS) {
         last.more++

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CallToolResult } from "../../../protocol/Tool.ts"
 import type { Progress } from "../../McpClient.ts"
+import { monotonicMillis } from "../monotonic.ts"
 
 /** What a result is good for: as long as the two are the same, the server has neither restarted nor changed its tools. */
 export interface Generation {
@@ -68,7 +69,7 @@ export interface ResultCacheOptions {
 export const makeResultCache = <E>({ clock, fork, generation }: ResultCacheOptions): ResultCache<E> => {
   const store = makeStore()
   const flights = new Map<string, Flight<E>>()
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => monotonicMillis(clock)
 
   const keep = (
     wanted: Wanted<E>,

@@ -13,6 +13,7 @@ import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import type { Progress } from "../../McpClient.ts"
 import type { RunningCall } from "../../ToolCalls.ts"
+import { monotonicMillis } from "../monotonic.ts"
 import { makeSignal } from "../signal.ts"
 
 /** Why a call was ended from outside, if it was. */
@@ -41,7 +42,7 @@ export const makeRunningCalls = Effect.gen(function*() {
   const runs = new Map<string, Run>()
   const { stream: changed, tell } = makeSignal()
   let alarm: { readonly at: number; readonly fiber: Fiber.Fiber<void> } | undefined
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => monotonicMillis(clock)
   const list = (): ReadonlyArray<RunningCall> => Array.from(runs.values(), ({ call }) => call)
 
   const end = (run: Run, by: EndedBy): void => {

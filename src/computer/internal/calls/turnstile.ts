@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type { CallLimits } from "../../ServerEntry.ts"
+import { monotonicMillis } from "../monotonic.ts"
 import { makeRateBucket, type RateBucket, take, waitFor } from "./rateBucket.ts"
 
 /** A call that is not let in. `retryAfter` is in whole seconds. */
@@ -66,7 +67,7 @@ export const makeTurnstile = (
 ): Turnstile => {
   const queue = new Set<Ticket>()
   let alarm: { readonly at: number; readonly fiber: Fiber.Fiber<void> } | undefined
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => monotonicMillis(clock)
 
   /** Lets in whoever can, and sets the alarm for who is next. */
   const turn = (): void => {

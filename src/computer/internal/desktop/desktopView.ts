@@ -2,10 +2,10 @@
  * One look at the desktop: what is found, read and shown.
  */
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DesktopOptions, WindowReport } from "../../Desktop.ts"
 import type { Diagnostic } from "../../Diagnostic.ts"
+import { monotonicNow } from "../monotonic.ts"
 import { choose, type Group, organise } from "./organise.ts"
 import { digest, failed, render, type WindowContent } from "./windowContent.ts"
 import { CONCURRENCY, READ_DEADLINE, TOO_SLOW, type Window, type WindowServer } from "./windowServer.ts"
@@ -36,7 +36,7 @@ export const compose = Effect.fnUntraced(
     recent: ReadonlyArray<string>,
     options: DesktopOptions
   ): Effect.fn.Return<View> {
-    const end = (yield* Clock.currentTimeMillis) + TOTAL_DEADLINE
+    const end = (yield* monotonicNow) + TOTAL_DEADLINE
     const present = [...servers.values()]
     // a list that is late is taken as it was
     yield* Effect.forEach(present, ({ refresh }) => Effect.timeoutOption(refresh, READ_DEADLINE), {
@@ -104,7 +104,7 @@ const makeReader = (servers: Servers, end: number): Read => {
     const server = servers.get(window.server)
     if (server === undefined) return failed("its server is gone")
     if (silent.has(window.server)) return failed(TOO_SLOW)
-    const left = end - (yield* Clock.currentTimeMillis)
+    const left = end - (yield* monotonicNow)
     if (left <= 0) return failed(OUT_OF_TIME)
     return yield* server.read(window).pipe(
       Effect.timeoutOrElse({

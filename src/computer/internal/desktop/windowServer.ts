@@ -1,7 +1,6 @@
 /**
  * The windows of one running MCP server: what it lists, and what changes.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -13,6 +12,7 @@ import * as Background from "../../../transport/Background.ts"
 import type { McpClient } from "../../McpClient.ts"
 import type { McpError } from "../../McpError.ts"
 import { listPages } from "../mcp/listPages.ts"
+import { monotonicNow } from "../monotonic.ts"
 import { makePaced, type Paced } from "../paced.ts"
 import { publicMessage } from "../publicMessage.ts"
 import { makeSubscriptions } from "./subscriptions.ts"
@@ -84,7 +84,7 @@ export const makeWindowServer = Effect.fnUntraced(function*(
   const refused = (what: string) => ({ message }: McpError) => Effect.logWarning(`${what} of "${server}": ${message}`)
 
   const list = Effect.gen(function*() {
-    const now = { at: yield* Clock.currentTimeMillis, generation }
+    const now = { at: yield* monotonicNow, generation }
     const { cut, items } = yield* listPages(client.request, "resources", MAX_PAGES)
     const next = readListing(items, cut, { server, source, known: listing.windows })
     if (next.hasNew) version = nextVersion()
@@ -103,7 +103,7 @@ export const makeWindowServer = Effect.fnUntraced(function*(
 
   const read = (window: Window): Effect.Effect<WindowContent> =>
     Effect.gen(function*() {
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* monotonicNow
       const kept = cache.get(window, now)
       if (kept !== undefined) return kept
       const before = { generation, epoch: window.epoch }
@@ -136,7 +136,7 @@ export const makeWindowServer = Effect.fnUntraced(function*(
   })
 
   const isFresh = Effect.map(
-    Clock.currentTimeMillis,
+    monotonicNow,
     (now) =>
       announced["listChanged"] === true && listed !== undefined && listed.generation === generation &&
       now - listed.at < TRUSTED

@@ -2,7 +2,6 @@
  * Where the value of an input comes from: what is known already, its environment variable, the secret store or the file with
  * values, its command or a person, and its default, in this order.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as RcMap from "effect/RcMap"
@@ -10,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { InputDefinition } from "../../InputDefinition.ts"
 import { InputError } from "../../InputError.ts"
+import { monotonicNow } from "../monotonic.ts"
 import { type Asking, askPerson } from "./askInput.ts"
 import { chainProblem } from "./inputChain.ts"
 import { collidingId, collision, variableOf } from "./inputNames.ts"
@@ -120,14 +120,14 @@ const makeCache = () => {
   const known = new Map<string, { readonly value: Redacted.Redacted<InputValue>; readonly until: number }>()
   return {
     get: (id: string): Effect.Effect<Redacted.Redacted<InputValue> | undefined> =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(monotonicNow, (now) => {
         const found = known.get(id)
         if (found === undefined || now < found.until) return found?.value
         known.delete(id)
         return undefined
       }),
     set: (id: string, value: InputValue, millis: number): Effect.Effect<void> =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(monotonicNow, (now) => {
         known.set(id, { value: Redacted.make(value), until: now + millis })
       }),
     delete: (id: string): boolean => known.delete(id)

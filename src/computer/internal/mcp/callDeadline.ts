@@ -1,5 +1,6 @@
 import { Duration, Effect } from "effect"
 import { McpError, Timeout } from "../../McpError.ts"
+import { monotonicMillis } from "../monotonic.ts"
 
 export interface CallDeadline {
   /** How long a call may go without an answer or a sign of life. */
@@ -22,11 +23,11 @@ export const withCallDeadline = <A>(
   const max = toMillis(deadline.max)
   if (idle === Infinity && max === Infinity) return call(undefined)
   return Effect.clockWith((clock) => {
-    const since = clock.currentTimeMillisUnsafe()
+    const since = monotonicMillis(clock)
     let last = since
     const watch = Effect.gen(function*() {
       while (true) {
-        const now = clock.currentTimeMillisUnsafe()
+        const now = monotonicMillis(clock)
         if (isBusy()) last = now
         const left = Math.min(last + idle, since + max) - now
         if (left <= 0) {
@@ -39,7 +40,7 @@ export const withCallDeadline = <A>(
     })
     return Effect.raceFirst(
       call(() => {
-        last = clock.currentTimeMillisUnsafe()
+        last = monotonicMillis(clock)
       }),
       watch
     )

@@ -1,10 +1,10 @@
 /**
  * The use of a server by a call: waits for its connection, and keeps the server from being taken for idle.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { McpClient } from "../../McpClient.ts"
 import { McpError } from "../../McpError.ts"
+import { monotonicMillis, monotonicNow } from "../monotonic.ts"
 import type { Connection } from "./serverConnection.ts"
 import { notRunning, summaryOf } from "./serverLoss.ts"
 import type { Supervised } from "./serverSupervisor.ts"
@@ -29,7 +29,7 @@ export const claim = <A, E, R>(
     return Effect.onExit(take, () => {
       if (taken !== undefined) {
         taken.users--
-        taken.usedAt = clock.currentTimeMillisUnsafe()
+        taken.usedAt = monotonicMillis(clock)
       }
       return Effect.void
     })
@@ -37,13 +37,13 @@ export const claim = <A, E, R>(
 
 /** Waits until a server is connected, starting one that is idle; fails when it will not be soon. */
 const connected = Effect.fnUntraced(function*(server: Supervised): Effect.fn.Return<void, McpError> {
-  const deadline = (yield* Clock.currentTimeMillis) + PATIENCE
+  const deadline = (yield* monotonicNow) + PATIENCE
   let hasWaited = false
   while (server.connection === undefined) {
     const { shown, turn } = server
     const next = server.when(() => server.turn === turn ? undefined : true)
     if (shown._tag === "Waiting") {
-      const left = deadline - (yield* Clock.currentTimeMillis)
+      const left = deadline - (yield* monotonicNow)
       if (left <= 0) return yield* refusal(server)
       yield* Effect.timeoutOption(next, left)
     } else {

@@ -14,6 +14,7 @@ import type { Connect } from "../../McpConnector.ts"
 import { Handshake, McpError, Timeout } from "../../McpError.ts"
 import type { Health } from "../../McpManager.ts"
 import type { ServerEntry } from "../../ServerEntry.ts"
+import { monotonicMillis, monotonicNow } from "../monotonic.ts"
 import { makePaced, type Paced } from "../paced.ts"
 import { slowHint, startSeconds } from "./startAdvice.ts"
 import { type Activity, trackClient } from "./trackedClient.ts"
@@ -54,7 +55,7 @@ const open = Effect.fnUntraced(function*(
   { connect, entry, rendered }: Opening
 ): Effect.fn.Return<{ readonly connection: Connection; readonly list: ToolList }, McpError, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const begun = clock.currentTimeMillisUnsafe()
+  const begun = monotonicMillis(clock)
   const seconds = startSeconds(entry)
   const client = yield* connect({ ...entry, settings: { ...entry.settings, startTimeout: seconds } }, rendered).pipe(
     Effect.timeoutOrElse({
@@ -65,7 +66,7 @@ const open = Effect.fnUntraced(function*(
       }
     })
   )
-  const now = clock.currentTimeMillisUnsafe()
+  const now = monotonicMillis(clock)
   const activity: Activity = { inFlight: 0, answeredAt: now }
   const tracked = trackClient(client, activity, clock)
   const list = yield* tracked.listTools.pipe(
@@ -75,7 +76,7 @@ const open = Effect.fnUntraced(function*(
     })
   )
   const since = clock.currentTimeMillisUnsafe()
-  return { connection: { client: tracked, since, activity, users: 0, usedAt: since }, list }
+  return { connection: { client: tracked, since, activity, users: 0, usedAt: monotonicMillis(clock) }, list }
 })
 
 /** Listens from now on, and lists the tools again, once it runs, whenever the server says that they changed. */
@@ -148,7 +149,7 @@ export const watchHealth = (
   const interval = Duration.toMillis(Duration.fromInputUnsafe(options.interval ?? HEALTH_INTERVAL))
   const { activity } = connection
   const round = Effect.gen(function*() {
-    const left = activity.answeredAt + interval - (yield* Clock.currentTimeMillis)
+    const left = activity.answeredAt + interval - (yield* monotonicNow)
     if (activity.inFlight > 0 || left > 0) return yield* Effect.sleep(activity.inFlight > 0 ? interval : left)
     const { error, health } = yield* ping(connection, options)
     // what came in the meantime keeps it busy
@@ -173,7 +174,7 @@ export const watchUse = (
   Effect.forever(Effect.gen(function*() {
     const left = connection.users > 0
       ? idleMillis
-      : connection.usedAt + idleMillis - (yield* Clock.currentTimeMillis)
+      : connection.usedAt + idleMillis - (yield* monotonicNow)
     if (left > 0) return yield* Effect.sleep(left)
     unused()
     yield* Effect.sleep(idleMillis)

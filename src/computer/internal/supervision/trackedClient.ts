@@ -5,12 +5,13 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { McpClient } from "../../McpClient.ts"
 import type { McpError } from "../../McpError.ts"
+import { monotonicMillis } from "../monotonic.ts"
 
 /** What a connection is used for, as far as it tells whether its server is well. */
 export interface Activity {
   /** How many requests wait for an answer. */
   inFlight: number
-  /** When it answered last, in milliseconds since 1970. */
+  /** When it answered last, on the monotonic clock, in milliseconds. */
   answeredAt: number
 }
 
@@ -29,7 +30,7 @@ export const trackClient = (client: McpClient, activity: Activity, clock: Clock.
       activity.inFlight++
       return Effect.onExit(self, (exit) => {
         activity.inFlight--
-        if (isAnswer(exit)) activity.answeredAt = clock.currentTimeMillisUnsafe()
+        if (isAnswer(exit)) activity.answeredAt = monotonicMillis(clock)
         return Effect.void
       })
     })
