@@ -194,9 +194,11 @@ const make = Effect.fnUntraced(
       if (call.autoApply === true) return allowed("auto_apply")
       if (action === "allow") return allowed("policy")
       if (action === "ask" || mode === "ask") return askPerson(call)
-      return Effect.flatMap(approvals.isKnown, (isKnown) => {
-        if (isKnown) return unlessNever(call, approvals, mode === "all" ? allowed("all") : readOnly(call))
-        return questions === undefined ? unknown(call) : askPerson(call)
+      return Effect.flatMap(approvals.known, (known) => {
+        if (known === undefined) return questions === undefined ? unknown(call) : askPerson(call)
+        const verdict = mode === "all" ? allowed("all") : readOnly(call)
+        // few calls are worth a hash
+        return known.some(isNever(call)) ? unlessNever(call, approvals, verdict) : verdict
       })
     }
 
@@ -219,10 +221,8 @@ const refused = (by: string, message: string): Effect.Effect<Verdict> =>
 const unknown = (call: PendingCall): Effect.Effect<Verdict> =>
   refused(
     "failure",
-    `The call of ${
-      nameOf(call)
-    } needs confirmation: the file of remembered approvals cannot be read. Whoever runs the ` +
-      "Computer can repair or remove it; its log tells which file it is."
+    `The call of ${nameOf(call)} needs confirmation: the file of remembered approvals cannot be read. ` +
+      "Whoever runs the Computer can repair or remove it; its log tells which file it is."
   )
 
 const readOnly = (call: PendingCall): Effect.Effect<Verdict> => {
@@ -250,12 +250,12 @@ const decisionOn = Effect.fnUntraced(function*(call: PendingCall, approvals: App
   return { hash, subject, decision: isSame ? known.decision : undefined, changed: known !== undefined && !isSame }
 })
 
+const isNever = (call: PendingCall) => ({ decision, server, tool }: Approval): boolean =>
+  decision === "never" && server === call.server && tool === call.tool
+
 /** The verdict where no person is asked, who may have been before. */
 const unlessNever = Effect.fnUntraced(
   function*(call: PendingCall, approvals: Approvals, verdict: Effect.Effect<Verdict>) {
-    const refusals = (yield* approvals.all).filter(({ decision }) => decision === "never")
-    // few calls are worth a hash
-    if (!refusals.some(({ server, tool }) => server === call.server && tool === call.tool)) return yield* verdict
     const { decision } = yield* decisionOn(call, approvals)
     return decision === "never" ? verdictOf(call, { _tag: "Settled", answer: decision }) : yield* verdict
   }

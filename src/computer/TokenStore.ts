@@ -67,7 +67,7 @@ export const layerDirectory = (directory: string): Layer.Layer<TokenStore> => {
       ),
     set: (key, value) => failing(replaceFile(pathOf(key), Redacted.value(value))),
     remove: (key) => failing(attempt(() => rm(pathOf(key), { force: true }))),
-    exclusively: (key, self) => whileLocked(pathOf(key, "lock"), LOCK_PATIENCE_MILLIS, self)
+    exclusively: (key, self) => whileLocked(pathOf(key, "lock"), self, LOCK_PATIENCE_MILLIS)
   })
 }
 

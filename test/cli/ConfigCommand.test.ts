@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { programNames } from "../../src/computer/ConfigFile.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { errorLine, smcp } from "./support/smcp.ts"
 
@@ -193,6 +194,8 @@ describe("smcp config import", () => {
           ["goose", "user", 1, "~/.config/goose/config.yaml"]
         ]
       )
+      const help = yield* smcp(["config", "import", "--help"])
+      for (const name of programNames) assert.include(help.stdout.replace(/\s+/g, " "), name)
       const table = yield* smcp(["config", "import"], env)
       assert.match(table.stdout, /^PROGRAM +SERVERS +SCOPE +FILE\nclaude +1 +user +/)
     }))

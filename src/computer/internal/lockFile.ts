@@ -12,14 +12,17 @@ import { attemptExisting, attemptQuietly, makeDirectory, withFile } from "./file
 const STALE_MILLIS = 30_000
 const PAUSE_MILLIS = 25
 
+/** A file is read and written in moments. */
+const PATIENCE_MILLIS = 2_000
+
 /**
- * Does something while no other program does. Goes on without the lock when it cannot be had within `patienceMillis`: what
- * is protected is worth less than an end of all waiting.
+ * Does something while no other program does. Goes on without the lock when it cannot be had within `patienceMillis` (2
+ * seconds): what is protected is worth less than an end of all waiting.
  */
 export const whileLocked = <A, E, R>(
   path: string,
-  patienceMillis: number,
-  self: Effect.Effect<A, E, R>
+  self: Effect.Effect<A, E, R>,
+  patienceMillis = PATIENCE_MILLIS
 ): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     lock(path, patienceMillis),

@@ -5,8 +5,7 @@ import { isRecord } from "../../protocol/Json.ts"
 import type { ServerConfig } from "../../protocol/ServerConfig.ts"
 import type { ToolMeta } from "../../protocol/Tool.ts"
 import * as ToolName from "../../protocol/ToolName.ts"
-
-type Fields = Readonly<Record<string, unknown>>
+import { type Fields, withoutNulls } from "./config/decoding.ts"
 
 /** Metadata with every field, null where nothing is set. Fields the specification does not know follow. */
 export const canonical = (meta: Fields): Fields => ({
@@ -56,14 +55,11 @@ export const merged = (config: ServerConfig, tool: string, declared: Declaration
   if (own === undefined && defaults === undefined && tags === undefined) return undefined
   return canonical({
     ...tags,
-    ...withoutNulls(defaults),
-    ...withoutNulls(own),
+    ...withoutNulls(defaults ?? {}),
+    ...withoutNulls(own ?? {}),
     alias: aliasOf(config, tool) ?? null
   })
 }
 
 const configuredFor = ({ tool_meta }: ServerConfig, tool: string): ToolMeta | undefined =>
   Object.hasOwn(tool_meta, tool) ? tool_meta[tool] : undefined
-
-const withoutNulls = (meta: ToolMeta | undefined): Fields =>
-  Object.fromEntries(Object.entries(meta ?? {}).filter(([, value]) => value !== null && value !== undefined))

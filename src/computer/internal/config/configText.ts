@@ -94,11 +94,10 @@ const tomlValue = (toml: string): Result.Result<unknown, string> => {
 const yamlPackage = Effect.promise(() => import("yaml"))
 
 const yamlValue = (yaml: string): Effect.Effect<unknown, string> =>
-  Effect.flatMap(yamlPackage, ({ LineCounter, parseDocument }) =>
+  Effect.flatMap(yamlPackage, ({ parseDocument }) =>
     Effect.suspend((): Effect.Effect<unknown, string> => {
-      const lineCounter = new LineCounter()
       try {
-        const document = parseDocument(yaml, { lineCounter, prettyErrors: false, logLevel: "error" })
+        const document = parseDocument(yaml, { prettyErrors: false, logLevel: "error" })
         const [error] = document.errors
         if (error === undefined) {
           return document.contents === null
@@ -106,10 +105,9 @@ const yamlValue = (yaml: string): Effect.Effect<unknown, string> =>
             : Effect.succeed(document.toJS())
         }
         if (error.code === "RESOURCE_EXHAUSTION") return Effect.fail("is nested too deeply")
-        const { col, line } = lineCounter.linePos(error.pos[0])
         // its message shows the text, which may be a secret
         const why = error.code.toLowerCase().replaceAll("_", " ")
-        return Effect.fail(`is not valid YAML at line ${line}, column ${col}: ${why}`)
+        return Effect.fail(`is not valid YAML at ${position(yaml, error.pos[0])}: ${why}`)
       } catch (error) {
         // of aliases: one without an anchor, or more than anybody writes
         return Effect.fail(

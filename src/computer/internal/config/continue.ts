@@ -2,8 +2,9 @@
  * The servers of Continue (a list `mcpServers` in YAML) in the words of the common shape.
  */
 import { isRecord } from "../../../protocol/Json.ts"
-import type { Fields } from "./decoding.ts"
-import { type Foreign, mapTexts, nameIn, present, recordOf, replaced, unlessEmpty, without } from "./foreignFields.ts"
+import { type Fields, withoutNulls } from "./decoding.ts"
+import { type Foreign, nameIn, recordOf, replaced, unlessEmpty } from "./foreignFields.ts"
+import { mapTexts } from "./translate.ts"
 
 interface ContinueFile extends Fields {
   readonly mcpServers: ReadonlyArray<unknown>
@@ -26,23 +27,22 @@ export const continueServers = ({ mcpServers }: ContinueFile): Foreign => {
   }
 }
 
-const own = ["apiKey", "connectionTimeout", "requestOptions"]
-
 const fromContinue = (item: unknown): unknown => {
   const translated = mapTexts(item, withVariables)
   if (!isRecord(translated)) return translated
-  const { apiKey, connectionTimeout, requestOptions } = translated
-  const headers = recordOf(recordOf(requestOptions)["headers"])
+  const { apiKey, connectionTimeout, requestOptions, ...rest } = translated
+  const { headers: given, ...otherOptions } = recordOf(requestOptions)
+  const headers = recordOf(given)
   const isAuthorized = Object.keys(headers).some((name) => name.toLowerCase() === "authorization")
   return {
-    ...without(translated, own),
-    ...present({
+    ...rest,
+    ...withoutNulls({
       headers: unlessEmpty({
         ...(typeof apiKey !== "string" || isAuthorized ? {} : { Authorization: `Bearer ${apiKey}` }),
         ...headers
       }),
       start_timeout: typeof connectionTimeout === "number" ? connectionTimeout / 1000 : connectionTimeout,
-      requestOptions: isRecord(requestOptions) ? unlessEmpty(without(requestOptions, ["headers"])) : requestOptions
+      requestOptions: isRecord(requestOptions) ? unlessEmpty(otherOptions) : requestOptions
     })
   }
 }

@@ -36,6 +36,10 @@ const shorten = (message: string): string => message.replace(/, got .*$/s, "").r
 export const withoutUndefined = <A extends object>(record: A): A =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as A
 
+/** A record without what is null or not said in it. */
+export const withoutNulls = (record: Fields): Fields =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null && value !== undefined))
+
 /** What a value is, in a word, without showing it. */
 export const describe = (value: unknown): string =>
   value === null

@@ -3,7 +3,7 @@
  */
 import { isRecord } from "../../../protocol/Json.ts"
 import type { Fields } from "./decoding.ts"
-import { escapedText } from "./translate.ts"
+import { escapedText, mapTexts } from "./translate.ts"
 
 /** The servers of another program in the words of the common shape; variables are written as ours. */
 export interface Foreign {
@@ -18,9 +18,6 @@ export const nameIn = (item: unknown): string | undefined =>
     ? [item["name"], item["bundle_id"]].find((name): name is string => typeof name === "string" && name !== "")
     : undefined
 
-export const without = (record: Fields, keys: ReadonlyArray<string>): Fields =>
-  Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)))
-
 export const recordOf = (value: unknown): Fields => isRecord(value) ? value : {}
 
 /** The texts in a list. */
@@ -30,14 +27,6 @@ export const namesOf = (value: unknown): ReadonlyArray<string> =>
 /** Each key with the variable of this name. */
 export const variables = (names: ReadonlyArray<readonly [key: string, name: unknown]>): Fields =>
   Object.fromEntries(names.map(([key, name]) => [key, `\${env:${String(name)}}`]))
-
-/** The value with each of its texts changed. */
-export const mapTexts = (value: unknown, change: (text: string) => string): unknown => {
-  if (typeof value === "string") return change(value)
-  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change))
-  if (!isRecord(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTexts(item, change)]))
-}
 
 /** A value whose texts stand for themselves, whatever they look like. */
 export const escaped = (value: unknown): unknown => mapTexts(value, escapedText)
@@ -52,10 +41,6 @@ export const replaced = (text: string, pattern: RegExp, by: (match: RegExpExecAr
   }
   return result + escapedText(text.slice(end))
 }
-
-/** `pairs` without those that have no value. */
-export const present = (pairs: Fields): Fields =>
-  Object.fromEntries(Object.entries(pairs).filter(([, value]) => value !== undefined && value !== null))
 
 /** A map, or nothing when it is empty. */
 export const unlessEmpty = (map: Fields): Fields | undefined => Object.keys(map).length === 0 ? undefined : map

@@ -2,18 +2,8 @@
  * The extensions of Goose (`extensions` in YAML) in the words of the common shape.
  */
 import { isRecord } from "../../../protocol/Json.ts"
-import type { Fields } from "./decoding.ts"
-import {
-  escaped,
-  type Foreign,
-  namesOf,
-  present,
-  recordOf,
-  replaced,
-  unlessEmpty,
-  variables,
-  without
-} from "./foreignFields.ts"
+import { type Fields, withoutNulls } from "./decoding.ts"
+import { escaped, type Foreign, namesOf, recordOf, replaced, unlessEmpty, variables } from "./foreignFields.ts"
 import { escapedText } from "./translate.ts"
 
 /** What its types are called here. */
@@ -41,18 +31,16 @@ export const gooseServers = (extensions: Fields): Foreign => {
   }
 }
 
-const own = ["cmd", "env_keys", "envs", "headers", "timeout", "type", "uri"]
-
 /** Its values are literal, but for the headers, in which the variables of the same entry may stand. */
 const fromGoose = (item: unknown): unknown => {
   if (!isRecord(item)) return item
-  const { cmd, env_keys: keys, envs, headers, timeout, type, uri } = item
+  const { cmd, env_keys: keys, envs, headers, timeout, type, uri, ...rest } = item
   // what is in no file is in Goose's keychain, or in the environment
   const env = { ...variables(namesOf(keys).map((name) => [name, name])), ...recordOf(escaped(envs)) }
   const isLocal = cmd !== undefined && cmd !== null
   return {
-    ...recordOf(escaped(without(item, own))),
-    ...present({
+    ...recordOf(escaped(rest)),
+    ...withoutNulls({
       type: types.get(type) ?? type,
       command: escaped(cmd),
       url: escaped(uri),

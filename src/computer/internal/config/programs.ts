@@ -55,7 +55,7 @@ export const programOf = (path: string): Program | undefined => {
 
 /** The folders of a project in which programs keep their files. */
 const settingFolders =
-  /[\\/](\.(vscode|cursor|roo|gemini|qwen|claude|zed|codex|copilot|continue)|\.kiro[\\/]settings|\.continue[\\/]\w+)$/i
+  /[\\/](\.(vscode|cursor|roo|gemini|qwen|claude|zed|codex|copilot)|\.kiro[\\/]settings|\.continue([\\/]\w+)?)$/i
 
 /** The folder of the project that a file belongs to. */
 export const projectOf = (path: string): string => {

@@ -7,7 +7,7 @@ import type { Dialect } from "../../ServerEntry.ts"
 import { fromCodex } from "./codex.ts"
 import { continueServers, isOfContinue } from "./continue.ts"
 import type { Fields } from "./decoding.ts"
-import { type Foreign, nameIn, without } from "./foreignFields.ts"
+import { type Foreign, nameIn } from "./foreignFields.ts"
 import { gooseServers, isOfGoose } from "./goose.ts"
 
 /** What a file holds, entry by entry as it was written. */
@@ -111,8 +111,9 @@ const normalised = (item: unknown): unknown => {
   }
   // Zed: the command is an object
   if (isRecord(command) && command["path"] !== undefined) {
-    const { path, ...others } = command
-    return { ...without(item, ["command", "source"]), command: path, ...others }
+    const { path, ...ofCommand } = command
+    const { command: _, source: _source, ...others } = item
+    return { ...others, command: path, ...ofCommand }
   }
   return item
 }

@@ -10,11 +10,15 @@ import * as Placeholders from "../inputs/placeholders.ts"
  * The value with its texts in the grammar `a2c`. `directory` is the folder of the project that they will belong to: what
  * stands for another one is written out.
  */
-export const translated = (value: unknown, origin: ServerEntry["origin"], directory: string | undefined): unknown => {
-  if (typeof value === "string") return translatedText(value, origin, directory)
-  if (Array.isArray(value)) return value.map((item) => translated(item, origin, directory))
+export const translated = (value: unknown, origin: ServerEntry["origin"], directory: string | undefined): unknown =>
+  mapTexts(value, (text) => translatedText(text, origin, directory))
+
+/** The value with each of its texts changed. */
+export const mapTexts = (value: unknown, change: (text: string) => string): unknown => {
+  if (typeof value === "string") return change(value)
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change))
   if (!isRecord(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, translated(item, origin, directory)]))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTexts(item, change)]))
 }
 
 const translatedText = (

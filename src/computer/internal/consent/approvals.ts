@@ -76,9 +76,7 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
   )
 
   const locked = <A>(self: Effect.Effect<A>): Effect.Effect<A> =>
-    Effect.suspend(() =>
-      file !== undefined && isUsable ? whileLocked(`${file}.lock`, LOCK_PATIENCE_MILLIS, self) : self
-    )
+    Effect.suspend(() => file !== undefined && isUsable ? whileLocked(`${file}.lock`, self) : self)
 
   const change = (update: (approvals: ReadonlyArray<Approval>) => ReadonlyArray<Approval>) =>
     Effect.gen(function*() {
@@ -90,8 +88,8 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
 
   return {
     all: load,
-    /** Whether it is known what was decided earlier: not when the file could not be read even once. */
-    isKnown: Effect.map(load, () => file === undefined || seen !== undefined),
+    /** As `all`; undefined when the file could not be read even once, so that nobody knows what was decided earlier. */
+    known: Effect.map(load, (approvals) => file === undefined || seen !== undefined ? approvals : undefined),
     find: (subject: Subject) => Effect.map(load, (approvals) => approvals.find(isOf(subject))),
     remember: Effect.fnUntraced(function*(approval: Omit<Approval, "time">) {
       const time = yield* Clock.currentTimeMillis
@@ -105,9 +103,6 @@ export const makeApprovals = Effect.fnUntraced(function*(file: string | undefine
           : Effect.succeed(0))
   }
 })
-
-/** Another Computer has the file for moments only. */
-const LOCK_PATIENCE_MILLIS = 2_000
 
 const isOf = ({ program, server, tool }: Subject) => (approval: Approval): boolean =>
   approval.server === server && approval.tool === tool && approval.program === program

@@ -26,9 +26,6 @@ export const noValueStore: ValueStore = {
 
 type Values = Readonly<Record<string, unknown>>
 
-/** Another Computer has the file for moments only. */
-const LOCK_PATIENCE_MILLIS = 2_000
-
 /** The file is read anew each time: another program may write it as well. */
 export const makeValueStore = (path: string): ValueStore => {
   const turn = Semaphore.makeUnsafe(1)
@@ -61,7 +58,7 @@ export const makeValueStore = (path: string): ValueStore => {
         return next === undefined ? Effect.succeed(false) : perform(next)
       })
     const write = whenChanged((next) => Effect.as(replace(next), true))
-    return turn.withPermit(whenChanged(() => whileLocked(`${path}.lock`, LOCK_PATIENCE_MILLIS, write)))
+    return turn.withPermit(whenChanged(() => whileLocked(`${path}.lock`, write)))
   }
   return {
     get: (id) => Effect.map(all, (values) => Object.hasOwn(values, id) ? values[id] : undefined),
